@@ -1,0 +1,144 @@
+"""Matrix product with the same bits for any batch, thread or block size.
+
+BLAS picks its order of summation by the shape of the problem, so a trajectory computed alone and the same trajectory
+in an ensemble differ in their last bits. Here every output element is one chain of fused multiply-adds in the order of
+the inner index, ``o = fma(x[b, K-1], w[K-1, j], ... fma(x[b, 0], w[0, j], 0))``, so its value cannot depend on what
+is computed beside it. Speed comes from register tiles: rows x vectors accumulators that stay in registers over the
+whole chain. They are written as explicit vector instructions, because the automatic vectoriser does not keep a tile.
+"""
+
+import llvmlite.binding as llvm
+from llvmlite import ir
+from numba.core import cgutils, types
+from numba.core.errors import TypingError
+
+from assocmem.jit import intrinsic, kernel
+
+__all__ = ["matmul"]
+
+
+def _vector_width() -> int:
+    """Doubles in the widest vector register of this machine."""
+    features = llvm.get_host_cpu_features()
+    if features.get("avx512f"):
+        return 8
+    return 4 if features.get("avx") else 2
+
+
+WIDTH = _vector_width()
+
+def _tile(rows, vectors, width=WIDTH):
+    """Intrinsic for ``out[b:b+rows, j:j+vectors*width] = x[b:b+rows] @ w[:, j:j+vectors*width]``."""
+
+    @intrinsic
+    def tile(typing, x, w, out, b, j):
+        for array in (x, w, out):
+            if not isinstance(array, types.Array) or (array.dtype, array.ndim, array.layout) != (types.float64, 2, "C"):
+                raise TypingError(f"matmul needs C-contiguous float64 arrays of two dimensions, got {array}")
+        return types.void(x, w, out, types.intp, types.intp), _tile_code(rows, ir.VectorType(ir.DoubleType(), width), vectors)
+
+    return tile
+
+
+def _tile_code(rows, vector, vectors):
+    def code(context, builder, signature, args):
+        arrays = [context.make_array(t)(context, builder, a) for t, a in zip(signature.args[:3], args[:3], strict=True)]
+        n_inner, n_columns = (builder.extract_value(a.shape, 1) for a in arrays[:2])
+        b, j = args[3:]
+        x_rows = [_element(builder, arrays[0].data, builder.add(b, b.type(r)), n_inner) for r in range(rows)]
+        zero = ir.Constant(vector, [0.0] * vector.count)
+        sums = [[cgutils.alloca_once_value(builder, zero) for _ in range(vectors)] for _ in range(rows)]
+        with cgutils.for_range(builder, n_inner) as loop:
+            w_row = _element(builder, arrays[1].data, loop.index, n_columns, j)
+            w_vectors = [builder.load(_vector_pointer(builder, w_row, vector, v), align=8) for v in range(vectors)]
+            for x_row, row_sums in zip(x_rows, sums, strict=True):
+                scalar = _spread(builder, builder.load(builder.gep(x_row, [loop.index])), vector)
+                for w_vector, total in zip(w_vectors, row_sums, strict=True):
+                    builder.store(_fma(builder, scalar, w_vector, builder.load(total)), total)
+        for r, row_sums in enumerate(sums):
+            out_row = _element(builder, arrays[2].data, builder.add(b, b.type(r)), n_columns, j)
+            for v, total in enumerate(row_sums):
+                builder.store(builder.load(total), _vector_pointer(builder, out_row, vector, v), align=8)
+        return context.get_dummy_value()
+
+    return code
+
+
+def _element(builder, data, row, n_columns, column=None):
+    """Pointer to ``data[row, column]``."""
+    index = builder.mul(row, n_columns)
+    return builder.gep(data, [index if column is None else builder.add(index, column)])
+
+
+def _vector_pointer(builder, row, vector, number):
+    pointer = builder.gep(row, [ir.IntType(64)(number * vector.count)])
+    return builder.bitcast(pointer, vector.as_pointer())
+
+
+def _spread(builder, scalar, vector):
+    """A vector with `scalar` in every lane."""
+    undefined = ir.Constant(vector, ir.Undefined)
+    lanes = ir.Constant(ir.VectorType(ir.IntType(32), vector.count), [0] * vector.count)
+    return builder.shuffle_vector(builder.insert_element(undefined, scalar, ir.IntType(32)(0)), undefined, lanes)
+
+
+def _fma(builder, a, b, c):
+    function_type = ir.FunctionType(a.type, [a.type] * 3)
+    name = f"llvm.fma.v{a.type.count}f64"
+    return builder.call(cgutils.get_or_insert_function(builder.module, function_type, name), [a, b, c])
+
+
+def _product(rows, vectors):
+    """Product for `rows` or more rows by tiles of rows x vectors."""
+    wide, narrow, columns = _tile(rows, vectors), _tile(rows, 1), vectors * WIDTH
+
+    @kernel
+    def product(x, weights, out):
+        n_rows, n_columns = out.shape
+        whole = n_columns - n_columns % columns
+        # the last tile is shifted back to overlap the one before it: it writes the same bits again
+        for j in range(0, whole, columns):
+            for b in range(0, n_rows, rows):
+                wide(x, weights, out, min(b, n_rows - rows), j)
+        for j in range(whole, n_columns, WIDTH):
+            for b in range(0, n_rows, rows):
+                narrow(x, weights, out, min(b, n_rows - rows), min(j, n_columns - WIDTH))
+
+    return product
+
+
+# AVX-512 has 32 vector registers, AVX2 and SSE 16, NEON 32: a tile takes up to 24 or 12 of them for its sums. The fewer
+# rows, the more vectors, so that enough independent chains hide the latency of an addition.
+_MANY = 8 if WIDTH == 8 else 4
+_product_one = _product(1, 8 if WIDTH == 8 else 6)
+_product_two = _product(2, 8 if WIDTH == 8 else 4)
+_product_four = _product(4, 6 if WIDTH == 8 else 3)
+_product_many = _product(_MANY, 3)
+_single = _tile(1, 1, width=1)
+
+
+@kernel
+def matmul(x, weights, out):
+    """Write ``out[b, j] = sum_i x[b, i] weights[i, j]``, summed in the order of i.
+
+    Parameters
+    ----------
+    x : float64 array (trajectory, pre), C-contiguous
+    weights : float64 array (pre, post), C-contiguous
+        Transposed with respect to the public ``weights[post, pre]``, so that the inner loop is contiguous.
+    out : float64 array (trajectory, post), C-contiguous
+        Overwritten; must not overlap `x`. ``out[b]`` depends on ``x[b]`` and `weights` alone, to the last bit.
+    """
+    n_rows, n_columns = out.shape
+    if n_columns < WIDTH:
+        for b in range(n_rows):
+            for j in range(n_columns):
+                _single(x, weights, out, b, j)
+    elif n_rows >= _MANY:
+        _product_many(x, weights, out)
+    elif n_rows >= 4:
+        _product_four(x, weights, out)
+    elif n_rows >= 2:
+        _product_two(x, weights, out)
+    elif n_rows == 1:
+        _product_one(x, weights, out)

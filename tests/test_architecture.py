@@ -1,0 +1,55 @@
+"""The rules of the architecture, checked on the source."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import assocmem
+
+PACKAGE = Path(assocmem.__file__).parent
+MODULES = sorted(PACKAGE.rglob("*.py"))
+LAYERS = {
+    "jit": 0, "kernels": 1, "random": 1, "integrators": 1, "inputs": 1, "images": 1, "patterns": 1, "models": 2,
+    "learning": 2, "provenance": 2, "observables": 3, "ensemble": 3, "simulate": 3, "analysis": 4, "plotting": 5,
+    "papers": 6, "bench": 6, "cli": 7, "__main__": 8, "__init__": 8,
+}  # fmt: skip
+
+
+def name_of(path):
+    return path.relative_to(PACKAGE).with_suffix("").parts[0]
+
+
+def imports_of(path):
+    """Modules imported anywhere in a file, as tuples of their parts."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (tuple(alias.name.split(".")) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield from ((*node.module.split("."), alias.name) for alias in node.names)
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_imports_never_go_up(path):
+    own = [parts[1] for parts in imports_of(path) if parts[0] == "assocmem" and (PACKAGE / parts[1]).exists()]
+    own += [p[1] for p in imports_of(path) if p[0] == "assocmem" and (PACKAGE / f"{p[1]}.py").exists()]
+    assert {name for name in own if LAYERS[name] > LAYERS[name_of(path)]} == set()
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_only_jit_compiles(path):
+    # intrinsics need Numba's types to emit instructions; compilation itself has one home
+    decorators = [p for p in imports_of(path) if p[0] == "numba" and p[1:2] != ("core",)]
+    assert name_of(path) == "jit" or decorators == []
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_only_figures_import_matplotlib(path):
+    is_drawing = name_of(path) in ("plotting", "papers")
+    assert is_drawing or not any(parts[0] == "matplotlib" for parts in imports_of(path))
+
+
+@pytest.mark.parametrize("name", ["analysis", "plotting"])
+def test_analysis_and_plotting_know_no_model(name):
+    parts = {p[1] for path in (PACKAGE / name).rglob("*.py") for p in imports_of(path) if p[0] == "assocmem"}
+    assert "models" not in parts

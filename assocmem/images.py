@@ -1,0 +1,109 @@
+"""Grey images that come with installed packages, cut into patches: the real data behind patterns."""
+
+from __future__ import annotations
+
+import gzip
+import importlib
+
+import numpy as np
+
+PHOTOGRAPHS = {
+    "matplotlib": ("grace_hopper.jpg", "s1045.ima.gz"),
+    "scikit-learn": ("china.jpg", "flower.jpg"),
+    "scikit-image": ("astronaut", "camera", "coffee", "chelsea", "rocket", "coins"),
+}
+
+
+def photographs(source: str) -> list[np.ndarray]:
+    """Sample photographs of one package in grey.
+
+    Parameters
+    ----------
+    source : {"matplotlib", "scikit-learn", "scikit-image"}
+        matplotlib, which every installation has, ships a portrait and a magnetic-resonance slice.
+
+    Returns
+    -------
+    list of ndarray (row, column), brightness in [0, 1].
+
+    Raises
+    ------
+    ImportError
+        If the package is missing; names the extra to install.
+    """
+    return [_grey(_load_photograph(source, name)) for name in PHOTOGRAPHS[source]]
+
+
+def digits() -> tuple[np.ndarray, np.ndarray]:
+    """Handwritten digits of scikit-learn: images (image, 8, 8), grey levels 0 to 16, and classes (image,).
+
+    Raises
+    ------
+    ImportError
+        If scikit-learn is missing; names the extra to install.
+    """
+    bunch = _optional_module("sklearn.datasets", "scikit-learn").load_digits()
+    return bunch.images, bunch.target
+
+
+def nearly_square(n_pixels: int) -> tuple[int, int]:
+    """Height and width of the most nearly square rectangle of `n_pixels` pixels, height <= width."""
+    height = next(h for h in range(int(np.sqrt(n_pixels)), 0, -1) if n_pixels % h == 0)
+    return height, n_pixels // height
+
+
+def block_mean(image: np.ndarray, size: int) -> np.ndarray:
+    """Image (row, column) averaged over blocks of `size` x `size`; incomplete blocks are dropped."""
+    rows, columns = image.shape[0] // size, image.shape[1] // size
+    return image[: rows * size, : columns * size].reshape(rows, size, columns, size).mean(axis=(1, 3))
+
+
+def tiles(image: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """Patches of `shape` that do not overlap, flattened: (patch, pixel)."""
+    rows, columns = image.shape[0] // shape[0], image.shape[1] // shape[1]
+    cut = image[: rows * shape[0], : columns * shape[1]].reshape(rows, shape[0], columns, shape[1])
+    return cut.swapaxes(1, 2).reshape(rows * columns, shape[0] * shape[1])
+
+
+def whitened(patches: np.ndarray) -> np.ndarray:
+    """Patches (patch, pixel) made uncorrelated between pixels, each pixel staying as near itself as it can.
+
+    Zero-phase whitening ``x -> C^(-1/2) (x - mean)`` with the covariance C of the given patches.
+    """
+    centred = patches - patches.mean(axis=0)
+    variances, axes = np.linalg.eigh(centred.T @ centred / len(patches))
+    # directions that hardly vary would be blown up to full size: a floor of 0.1 % of the largest variance
+    return centred @ (axes / np.sqrt(np.maximum(variances, 0) + 1e-3 * variances[-1])) @ axes.T
+
+
+def _load_photograph(source, name):
+    if source == "scikit-learn":
+        return _optional_module("sklearn.datasets", "scikit-learn").load_sample_image(name)
+    if source == "scikit-image":
+        return getattr(_optional_module("skimage.data", "scikit-image"), name)()
+    return _load_matplotlib_sample(name)
+
+
+def _load_matplotlib_sample(name):
+    # loaded on demand: importing matplotlib would double the import time of the package
+    with importlib.import_module("matplotlib.cbook").get_sample_data(name) as file:
+        if name.endswith(".jpg"):
+            return np.asarray(importlib.import_module("PIL.Image").open(file))
+        content = file.read()
+    raw = gzip.decompress(content) if content.startswith(b"\x1f\x8b") else content
+    return np.frombuffer(raw, np.uint16).reshape(256, 256)
+
+
+def _grey(image):
+    grey = np.asarray(image, dtype=float)
+    if grey.ndim == 3:
+        grey = grey[..., :3] @ (0.299, 0.587, 0.114)  # luma of ITU-R BT.601
+    return grey / grey.max()
+
+
+def _optional_module(name, package):
+    try:
+        return importlib.import_module(name)
+    except ImportError as error:
+        message = f"these images come with {package}, which is not installed: pip install 'assocmem[data]'"
+        raise ImportError(message) from error

@@ -1,0 +1,109 @@
+"""What acts on a run from outside: stimulus schedules, input noise, and the rule that ends it early."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+__all__ = ["OrnsteinUhlenbeck", "Schedule", "SteadyState"]
+
+
+@dataclass(frozen=True, eq=False)
+class Schedule:
+    """Piecewise-constant stimulus: value k acts from ``times[k]`` until ``times[k + 1]``, nothing before ``times[0]``.
+
+    The switching times are met exactly: a fixed-step method must have a step that starts there, the adaptive method
+    ends a step there.
+
+    Parameters
+    ----------
+    times : array (k,)
+        Strictly increasing, in the model's unit of time.
+    values : array (k, unit) or (k, trajectory, unit)
+        In the unit of the model's drive.
+
+    Raises
+    ------
+    ValueError
+        If times do not increase, shapes disagree or a number is not finite.
+    """
+
+    times: np.ndarray
+    values: np.ndarray
+
+    def __post_init__(self):
+        times, values = np.asarray(self.times, dtype=float), np.asarray(self.values, dtype=float)
+        if times.ndim != 1 or times.size == 0:
+            raise ValueError(f"times must be a non-empty sequence of numbers, got shape {times.shape}")
+        if not np.all(np.isfinite(times)) or not np.all(np.diff(times) > 0):
+            raise ValueError(f"times must be finite and strictly increasing, got {times.tolist()}")
+        if values.ndim not in (2, 3) or len(values) != len(times):
+            raise ValueError(
+                f"values must have shape ({len(times)}, unit) or ({len(times)}, trajectory, unit), got {values.shape}"
+            )
+        if not np.all(np.isfinite(values)):
+            raise ValueError(f"values must be finite, got {np.count_nonzero(~np.isfinite(values))} other numbers")
+        object.__setattr__(self, "times", times)
+        object.__setattr__(self, "values", values)
+
+    @classmethod
+    def constant(cls, values) -> "Schedule":
+        """The same stimulus (unit,) or (trajectory, unit) at all times from 0 on."""
+        return cls(times=np.zeros(1), values=np.asarray(values, dtype=float)[None])
+
+    def at(self, time: float, shape: tuple[int, int]) -> np.ndarray:
+        """Stimulus (trajectory, unit) that acts from `time` on, until the next switching time."""
+        index = int(np.searchsorted(self.times, time, side="right")) - 1
+        return np.zeros(shape) if index < 0 else np.array(np.broadcast_to(self.values[index], shape))
+
+
+@dataclass(frozen=True, eq=False)
+class OrnsteinUhlenbeck:
+    """Input noise of every unit, d eta = -eta / tau dt + std sqrt(2 / tau) dW, independent between units.
+
+    It is advanced exactly (Gillespie 1996, Phys. Rev. E 54, 2084) by one step at a time, held constant over the step,
+    and starts from its stationary law.
+
+    Parameters
+    ----------
+    tau : float, > 0
+        Correlation time, in the model's unit of time.
+    std : float or array (unit,), >= 0
+        Stationary standard deviation, in the unit of the model's drive.
+
+    Raises
+    ------
+    ValueError
+        If a parameter is out of range.
+    """
+
+    tau: float
+    std: float | np.ndarray
+
+    def __post_init__(self):
+        if not (np.isfinite(self.tau) and self.tau > 0):
+            raise ValueError(f"tau must be > 0, got {self.tau}")
+        std = np.asarray(self.std, dtype=float)
+        if std.ndim > 1 or not np.all(np.isfinite(std)) or np.any(std < 0):
+            raise ValueError(f"std must be a number or an array (unit,) of numbers >= 0, got {self.std}")
+
+    def step_coefficients(self, dt: float, n_units: int) -> tuple[float, np.ndarray]:
+        """Decay factor and amplitude (unit,) of the exact update over `dt`."""
+        decay = float(np.exp(-dt / self.tau))
+        return decay, np.sqrt(-np.expm1(-2 * dt / self.tau)) * np.broadcast_to(np.asarray(self.std, float), (n_units,))
+
+
+@dataclass(frozen=True)
+class SteadyState:
+    """Ends a trajectory once the largest |dy/dt| over its units (for a map: the largest change) is below `tol`.
+
+    Parameters
+    ----------
+    tol : float, > 0
+        In units of the state per unit of time.
+    """
+
+    tol: float
+
+    def __post_init__(self):
+        if not (np.isfinite(self.tol) and self.tol > 0):
+            raise ValueError(f"tol must be > 0, got {self.tol}")

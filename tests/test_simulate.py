@@ -1,0 +1,406 @@
+"""simulate(): labels, recording, stopping, noise, continuation, reproducibility and errors."""
+
+import json
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from assocmem import ensemble
+from assocmem.inputs import OrnsteinUhlenbeck, Schedule, SteadyState
+from assocmem.integrators import INITIAL_INPUT_STREAM, INPUT_STREAM
+from assocmem.models.balanced_ei import BalancedEI
+from assocmem.models.base import FunctionFlow
+from assocmem.observables import pattern_overlap
+from assocmem.random import normals
+from assocmem.simulate import DivergedError, SimulationInterrupted, iterate, simulate
+from tests import naive_stepping, problems
+
+N = 21  # no multiple of a vector or a tile
+
+
+@pytest.fixture
+def network(rng):
+    weights = 0.02 * np.abs(rng.normal(size=(N, N)))
+    weights[:, 14:] *= -1
+    np.fill_diagonal(weights, 0.0)
+    return BalancedEI(weights, 14)
+
+
+@pytest.fixture
+def starts(rng):
+    return rng.normal(8.0, 2.0, size=(37, N))
+
+
+NOISY = {"noise": OrnsteinUhlenbeck(tau=50.0, std=1.0), "seed": 7}
+
+
+def run(network, starts, **options):
+    settings = {"duration": 20.0, "dt": 0.5, "method": "rk4", "threads": 1, **options}
+    if settings["method"] == "dopri5":
+        settings["dt"] = None
+    return simulate(network, starts, **settings)
+
+
+# reproducibility
+
+
+@pytest.mark.parametrize("options", [{}, {"method": "exponential_euler", **NOISY}, {"method": "dopri5"}], ids=str)
+@pytest.mark.parametrize("threads", [2, 3])
+def test_threads_do_not_change_a_bit(network, starts, threads, options):
+    xr.testing.assert_identical(run(network, starts, **options), run(network, starts, threads=threads, **options))
+
+
+@pytest.mark.parametrize("options", [{}, NOISY, {"method": "dopri5"}], ids=str)
+@pytest.mark.parametrize("rows", [[5], [0, 1, 2], [36, 4, 20, 7, 8, 9, 30, 31, 32]], ids=str)
+def test_a_selection_has_the_bits_of_the_ensemble(network, starts, rows, options):
+    alone = run(network, starts[rows], trajectory=np.array(rows), **options)
+    whole = run(network, starts, **options)
+    np.testing.assert_array_equal(alone.potential, whole.potential.sel(trajectory=rows))
+
+
+@pytest.mark.parametrize("rows", [1, 3, 5])
+def test_block_size_does_not_change_a_bit(network, starts, rows, monkeypatch):
+    whole = run(network, starts, **NOISY)
+    monkeypatch.setattr(ensemble, "BLOCK_ROWS", rows)
+    monkeypatch.setattr(ensemble, "CHUNK_SECONDS", 1e-9)
+    xr.testing.assert_identical(run(network, starts, **NOISY), whole)
+
+
+@pytest.mark.parametrize("options", [{}, {"method": "heun", **NOISY}, {"method": "dopri5"}], ids=str)
+def test_a_continued_run_has_the_bits_of_one_run(network, starts, options):
+    first = run(network, starts, **options, duration=8.0)
+    second = run(network, first, **{**options, "duration": 12.0})
+    whole = run(network, starts, **options, **({"t_eval": [0.0, 8.0, 20.0]} if options.get("method") == "dopri5" else {}))
+    # the adaptive method ends a step at 8 ms, so its later steps differ: equal within its tolerance, not to the bit
+    tolerance = 1e-4 if options.get("method") == "dopri5" else 0.0
+    np.testing.assert_allclose(second.final_state, whole.final_state, rtol=0, atol=tolerance)
+    np.testing.assert_allclose(second.time[-1], whole.time[-1])
+
+
+def test_an_adaptive_run_continues_bit_exactly_from_a_switching_time(network, starts):
+    # both runs end a step at 8 ms: one because it ends there, the other because its stimulus switches there
+    stimulus = Schedule(times=[0.0, 8.0], values=np.array([np.zeros(N), np.ones(N)]))
+    first = run(network, starts, method="dopri5", duration=8.0, stimulus=stimulus)
+    second = run(network, first, method="dopri5", duration=12.0, stimulus=stimulus)
+    whole = run(network, starts, method="dopri5", stimulus=stimulus)
+    np.testing.assert_array_equal(second.final_state, whole.final_state)
+
+
+def test_a_continued_stochastic_run_survives_netcdf(network, starts, tmp_path):
+    first = run(network, starts, **NOISY, duration=8.0)
+    first.to_netcdf(tmp_path / "run.nc", engine="h5netcdf")
+    with xr.open_dataset(tmp_path / "run.nc", engine="h5netcdf") as stored:
+        second = run(network, stored.load(), noise=NOISY["noise"], duration=12.0)
+    np.testing.assert_array_equal(second.final_state, run(network, starts, **NOISY).final_state)
+
+
+def test_another_seed_gives_other_noise(network, starts):
+    one, two = (run(network, starts[:2], noise=NOISY["noise"], seed=seed).final_state for seed in (1, 2))
+    assert not np.any(one.values == two.values)
+
+
+# recording
+
+
+def test_every_thins_and_keeps_the_start(network, starts):
+    whole, thinned = run(network, starts), run(network, starts, every=8)
+    xr.testing.assert_equal(thinned.potential, whole.potential[:, ::8])
+    np.testing.assert_array_equal(thinned.potential[:, 0], starts)
+
+
+def test_time_is_a_multiple_of_dt():
+    ds = simulate(problems.leaky(), np.ones(3), duration=1000.0, dt=0.1, method="euler", threads=1)
+    np.testing.assert_array_equal(ds.time, 0.1 * np.arange(10001))
+
+
+def test_last_state_only(network, starts):
+    ds = run(network, starts, every=None)
+    assert dict(ds.potential.sizes) == {"trajectory": 37, "time": 1, "unit": N}
+    np.testing.assert_array_equal(ds.potential[:, 0], run(network, starts).potential[:, -1])
+    np.testing.assert_array_equal(ds.final_state, ds.potential[:, 0])
+
+
+def test_observables_replace_the_state(network, starts, rng):
+    patterns = rng.random((3, 14))
+    observables = {"overlap": pattern_overlap(patterns), "largest": lambda y: y.max(axis=-1), "pair": lambda y: y[..., :2]}
+    ds, whole = run(network, starts, observables=observables), run(network, starts).potential
+    assert "potential" not in ds
+    assert ds.overlap.dims == ("trajectory", "time", "pattern") and ds.pair.dims == ("trajectory", "time", "pair_dim")
+    np.testing.assert_array_equal(ds.largest, whole.max("unit"))
+    y = whole.values[..., :14]
+    expected = y @ patterns.T / np.linalg.norm(y, axis=-1)[..., None] / np.linalg.norm(patterns, axis=-1)
+    np.testing.assert_allclose(ds.overlap, expected, rtol=1e-13)  # another order of summation
+
+
+def test_observables_do_not_depend_on_chunks(network, starts, monkeypatch, rng):
+    observables = {"overlap": pattern_overlap(rng.random((3, N)))}
+    whole = run(network, starts, observables=observables)
+    monkeypatch.setattr("assocmem.simulate.RECORD_BYTES", 1)
+    np.testing.assert_array_equal(run(network, starts, observables=observables).overlap, whole.overlap)
+
+
+def test_t_eval_is_recorded_at_its_times(network, starts):
+    times = np.array([0.0, 0.7, 3.3, 20.0])
+    ds = run(network, starts, method="dopri5", t_eval=times, rtol=1e-10, atol=1e-10)
+    fine = run(network, starts, dt=0.1, method="rk4").sel(time=times, method="nearest")
+    np.testing.assert_array_equal(ds.time, times)
+    np.testing.assert_allclose(ds.potential, fine.potential, atol=1e-6)  # dt^4 of the reference
+
+
+@pytest.mark.parametrize("engine", ["h5netcdf", "zarr"])
+def test_round_trip_through_files(network, starts, engine, tmp_path):
+    ds = run(network, starts, **NOISY, every=10)
+    if engine == "zarr":
+        pytest.importorskip("zarr")
+        ds.to_zarr(tmp_path / "run.zarr", consolidated=False)
+        stored = xr.open_zarr(tmp_path / "run.zarr", consolidated=False).load()
+    else:
+        ds.to_netcdf(tmp_path / "run.nc", engine=engine)
+        stored = xr.load_dataset(tmp_path / "run.nc", engine=engine)
+    xr.testing.assert_equal(stored, ds)
+    assert json.loads(stored.attrs["provenance"]) == json.loads(ds.attrs["provenance"])
+
+
+def test_attributes_hold_every_parameter(network, starts):
+    ds = run(network, starts, **NOISY)
+    provenance = json.loads(ds.attrs["provenance"])
+    assert provenance["model"]["activation"] == {"type": "PowerLaw", "gain": 0.04, "exponent": 2.0}
+    assert provenance["model"]["weights"]["shape"] == [N, N]
+    assert provenance["settings"]["noise"] == {"type": "OrnsteinUhlenbeck", "tau": 50.0, "std": 1.0}
+    assert set(provenance["versions"]) >= {"assocmem", "numpy", "numba", "python"}
+    assert ds.attrs["method"] == "rk4" and ds.attrs["seed"] == "7" and ds.attrs["parameter_tau_e"] == 20.0
+    assert all(v.attrs["units"] for v in ds.variables.values())
+
+
+# stopping
+
+
+def test_steady_trajectories_stop_one_by_one():
+    model = problems.leaky()
+    starts = np.array([[1.0, 1.0, 1.0], [1e6, 1.0, 1.0], [-2.0, 0.8, 1.5]])  # the last one starts at its fixed point
+    ds = simulate(model, starts, duration=100.0, dt=0.1, method="rk4", stop=SteadyState(1e-8), threads=1)
+    assert ds.status.values.tolist() == [1, 1, 1]
+    assert ds.n_steps[2] == 1 < ds.n_steps[0] < ds.n_steps[1] < 1000
+    assert np.all(ds.residual < 1e-8) and np.all(ds.residual[:2] > 1e-9)
+    alone = [simulate(model, y0, duration=100.0, dt=0.1, method="rk4", stop=SteadyState(1e-8), threads=1) for y0 in starts]
+    np.testing.assert_array_equal(ds.n_steps, [one.n_steps.item() for one in alone])
+    np.testing.assert_array_equal(ds.state, np.concatenate([one.state.values for one in alone]))
+    np.testing.assert_array_equal(ds.state[:, -1], ds.final_state)
+
+
+def test_the_adaptive_method_stops_at_steady_states():
+    ds = simulate(problems.leaky(), np.ones((1, 3)), duration=1e4, method="dopri5", stop=SteadyState(1e-5), threads=1)
+    assert ds.status.item() == 1 and ds.stop_time < 1e3 and ds.residual < 1e-5
+
+
+def test_without_a_stop_rule_a_fixed_point_runs_on():
+    ds = simulate(problems.leaky(), [-2.0, 0.8, 1.5], duration=5.0, dt=0.5, threads=1)
+    assert ds.status.item() == 0 and ds.n_steps.item() == 10
+
+
+# divergence
+
+
+@pytest.mark.parametrize("options", [{"dt": 0.01, "method": "rk4"}, {"method": "dopri5"}], ids=str)
+def test_divergence_names_trajectory_and_time(options):
+    starts = [[-1.0], [0.5], [0.25]]  # the solutions end at t = 2 and t = 4
+    with pytest.raises(DivergedError, match=r"trajectory 1 diverged at time 2\.?\d* .*parameters .*square_rhs") as error:
+        simulate(problems.BLOW_UP, starts, duration=10.0, threads=1, **options)
+    assert error.value.trajectory == 1 and error.value.time == pytest.approx(2.0, abs=0.1)
+
+
+@pytest.mark.parametrize("options", [{"dt": 0.01, "method": "rk4"}, {"method": "dopri5"}], ids=str)
+def test_divergence_can_be_marked_and_leaves_the_others_alone(options):
+    starts = np.array([[-1.0], [0.5], [0.25]])
+    ds = simulate(problems.BLOW_UP, starts, duration=10.0, threads=1, on_divergence="mark", **options)
+    assert (ds.status.values >= 2).tolist() == [False, True, True]
+    alone = simulate(problems.BLOW_UP, starts[0], duration=10.0, threads=1, **options)
+    np.testing.assert_array_equal(ds.final_state[0], alone.final_state[0])
+
+
+def test_too_many_steps_are_reported():
+    with pytest.raises(DivergedError, match="max_steps was reached"):
+        simulate(problems.LORENZ, [1.0, 1.0, 1.0], duration=100.0, method="dopri5", max_steps=50, threads=1)
+
+
+# input
+
+
+def test_stimulus_switches_exactly():
+    model, leak = problems.leaky(), np.linspace(0.5, 2.0, 3)
+    stimulus = Schedule(times=[0.5, 1.5], values=[[1.0, 2.0, 3.0], [0.0, 0.0, 0.0]])
+    for options in ({"dt": 0.125, "method": "exponential_euler"}, {"method": "dopri5", "rtol": 1e-11, "atol": 1e-11}):
+        ds = simulate(model, np.zeros(3), duration=2.0, stimulus=stimulus, threads=1, **options)
+        y, drive = np.zeros(3), model.values["drive"]
+        for length, value in ((0.5, 0), (1.0, stimulus.values[0]), (0.5, 0)):
+            y = (drive + value) / leak + (y - (drive + value) / leak) * np.exp(-leak * length)
+        np.testing.assert_allclose(ds.final_state.values[0], y, rtol=1e-9)  # exact up to the adaptive tolerance
+
+
+def test_stimulus_may_differ_between_trajectories(network, starts, rng):
+    values = rng.normal(size=(1, 37, N))
+    together = run(network, starts, stimulus=Schedule([0.0], values))
+    alone = run(network, starts[9], stimulus=Schedule([0.0], values[:, 9]))
+    np.testing.assert_array_equal(together.potential[9], alone.potential[0])
+
+
+def test_input_noise_is_the_exact_recursion():
+    model, noise = FunctionFlow(_follow, n_units=4), OrnsteinUhlenbeck(tau=5.0, std=[0.5, 1.0, 1.5, 0.0])
+    ds = simulate(model, np.zeros((2, 4)), duration=3.0, dt=0.5, method="euler", noise=noise, seed=3, threads=1)
+    eta, y = noise.std * normals(3, trajectories=2, step=0, stream=INITIAL_INPUT_STREAM, n=4), np.zeros((2, 4))
+    for step in range(6):
+        y = y + 0.5 * eta
+        xi = normals(3, trajectories=2, step=step, stream=INPUT_STREAM, n=4)
+        eta = [[naive_stepping.ornstein_uhlenbeck_step(e, 0.5, 5.0, s, x) for e, s, x in zip(*row, strict=True)]
+               for row in zip(eta, [noise.std] * 2, xi, strict=True)]
+        eta = np.array(eta)
+        np.testing.assert_allclose(ds.state[:, step + 1], y, rtol=1e-13)  # the same operations
+    np.testing.assert_allclose(ds.input_noise, eta, rtol=1e-13)
+
+
+def test_input_noise_is_stationary_with_the_right_memory():
+    model, noise = FunctionFlow(_follow, n_units=2000), OrnsteinUhlenbeck(tau=5.0, std=1.5)
+    ends = {t: simulate(model, np.zeros((4, 2000)), duration=t, dt=0.5, method="euler", noise=noise, seed=4, every=None,
+                        threads=1).input_noise.values for t in (0.5, 5.0, 50.0)}
+    # 8000 samples: standard error of a variance 1.5^2 sqrt(2 / 8000) = 0.036, of a correlation 0.011; four of them
+    assert [np.var(e) for e in ends.values()] == pytest.approx([2.25] * 3, abs=0.14)
+    correlation = np.corrcoef(ends[0.5].ravel(), ends[5.0].ravel())[0, 1]
+    assert correlation == pytest.approx(np.exp(-4.5 / 5.0), abs=0.045)
+
+
+@problems.kernel
+def _follow(t, y, dy, stimulus):
+    for b in range(y.shape[0]):
+        for i in range(y.shape[1]):
+            dy[b, i] = stimulus[b, i]
+
+
+# maps
+
+
+def test_map_follows_its_recursion():
+    ds = iterate(problems.logistic_map(3.7), [0.3], steps=40, threads=1)
+    x = 0.3
+    for step in range(40):
+        x = 3.7 * x * (1.0 - x)
+        assert ds.state[0, step + 1] == x  # the same three roundings
+    assert ds.time.attrs["units"] == "iterations"
+
+
+def test_map_stops_at_a_fixed_point():
+    ds = iterate(problems.logistic_map(2.5), [[0.3], [0.6]], steps=1000, stop=SteadyState(1e-12), threads=1)
+    np.testing.assert_allclose(ds.final_state.values, 0.6, atol=1e-11)  # 1 - 1 / 2.5
+    assert ds.status.values.tolist() == [1, 1] and ds.n_steps[1] == 1
+
+
+# a user's own model
+
+
+def test_a_closure_is_a_model():
+    @problems.kernel
+    def decay(t, y, dy, rate):
+        for b in range(y.shape[0]):
+            for i in range(y.shape[1]):
+                dy[b, i] = -rate * y[b, i]
+
+    model = FunctionFlow(decay, n_units=2, values={"rate": 0.5}, state="charge", state_units="C", time_units="s")
+    ds = simulate(model, [1.0, 2.0], duration=1.0, dt=0.01, threads=1)
+    np.testing.assert_allclose(ds.charge[0, -1], np.exp(-0.5) * np.array([1.0, 2.0]), rtol=1e-10)
+    assert ds.charge.attrs["units"] == "C" and ds.time.attrs["units"] == "s"
+
+
+# errors
+
+
+@pytest.mark.parametrize(
+    ("change", "kind", "message"),
+    [
+        ({"duration": -1.0}, ValueError, "duration must be > 0, got -1.0"),
+        ({"duration": np.nan}, ValueError, "duration must be > 0, got nan"),
+        ({"duration": "long"}, TypeError, "duration must be a number > 0, got 'long'"),
+        ({"duration": 1.3}, ValueError, "duration must be a multiple of dt = 0.5, got 1.3"),
+        ({"dt": 0.0}, ValueError, "dt must be > 0, got 0.0"),
+        ({"dt": None}, ValueError, "dt must be given for method 'rk4'"),
+        ({"method": "rk5"}, ValueError, "method must be one of euler, .*, got 'rk5'"),
+        ({"method": "map"}, ValueError, "method must be one of"),
+        ({"method": "euler_maruyama", "seed": 1}, ValueError, "needs a model with diffusion, got BalancedEI"),
+        ({"every": 0}, ValueError, "every must be an integer >= 1, got 0"),
+        ({"every": 1.5}, TypeError, "every must be an integer >= 1, got 1.5"),
+        ({"threads": 0}, ValueError, "threads must be an integer >= 1, got 0"),
+        ({"noise": NOISY["noise"]}, ValueError, "seed must be given for a run with noise"),
+        ({"noise": NOISY["noise"], "seed": 1.0}, TypeError, "seed must be an integer >= 0, got 1.0"),
+        ({"noise": NOISY["noise"], "seed": True}, TypeError, "seed must be an integer >= 0, got True"),
+        ({"noise": 1.0}, TypeError, "noise must be a OrnsteinUhlenbeck or None, got float"),
+        ({"noise": OrnsteinUhlenbeck(1.0, [1.0, 2.0]), "seed": 1}, ValueError, r"noise.std must be a number or have shape \(21"),
+        ({"stimulus": Schedule([0.2], np.zeros((1, N)))}, ValueError, "stimulus.times must be a multiple of dt = 0.5"),
+        ({"stimulus": Schedule([0.0], np.zeros((1, 5)))}, ValueError, r"stimulus.values must have shape \(k, 21\)"),
+        ({"stop": 1e-9}, TypeError, "stop must be a SteadyState or None, got float"),
+        ({"observables": ["median"]}, ValueError, r"observables must be among mean, .* got \['median'\]"),
+        ({"observables": {"m": 3}}, TypeError, r"observables\['m'\] must be a function or an Observable, got int"),
+        ({"t_eval": [1.0]}, ValueError, "t_eval needs method 'dopri5', got 'rk4'"),
+        ({"on_divergence": "ignore"}, ValueError, "on_divergence must be 'raise' or 'mark', got 'ignore'"),
+        ({"trajectory": [0, 1]}, ValueError, "trajectory must hold 37 integers"),
+        ({"method": "dopri5", "t_eval": [2.0, 1.0]}, ValueError, "t_eval must increase within"),
+        ({"method": "dopri5", "t_eval": [21.0]}, ValueError, "t_eval must increase within"),
+        ({"method": "dopri5", "every": 3}, ValueError, "every needs a fixed-step method"),
+        ({"method": "dopri5", "rtol": 0.0}, ValueError, "rtol must be > 0, got 0.0"),
+        ({"method": "dopri5", **NOISY}, ValueError, "noise needs a fixed-step method, got 'dopri5'"),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+def test_bad_arguments_are_named(network, starts, change, kind, message):
+    with pytest.raises(kind, match=message):
+        run(network, starts, **change)
+
+
+@pytest.mark.parametrize("y0", [np.ones(3), np.ones((2, 3, N)), np.ones((0, N)), 1.0], ids=np.shape)
+def test_bad_shapes_of_y0_are_named(network, y0):
+    with pytest.raises(ValueError, match=r"y0 must have shape \(21,\) or \(trajectory, 21\)"):
+        run(network, y0)
+
+
+def test_y0_must_be_finite(network):
+    with pytest.raises(ValueError, match="y0 must be finite, got 1 other values"):
+        run(network, np.where(np.arange(N) == 3, np.nan, 1.0))
+
+
+def test_input_needs_a_model_that_takes_it():
+    with pytest.raises(ValueError, match="FunctionFlow takes no stimulus"):
+        simulate(problems.LORENZ, np.ones(3), duration=1.0, dt=0.1, stimulus=Schedule.constant(np.ones(3)))
+
+
+def test_model_must_be_of_the_right_kind(network):
+    with pytest.raises(TypeError, match=r"model must be a Flow .* got FunctionMap"):
+        simulate(problems.logistic_map(2.0), [0.5], duration=1.0, dt=1.0)
+    with pytest.raises(TypeError, match=r"model must be a Map .* got BalancedEI"):
+        iterate(network, np.ones(N), steps=1)
+
+
+def test_continuation_refuses_other_settings(network, starts):
+    first = run(network, starts, **NOISY)
+    with pytest.raises(ValueError, match="seed must be that of the run to continue, 7, got 8"):
+        run(network, first, noise=NOISY["noise"], seed=8)
+    with pytest.raises(ValueError, match="dt must be that of the run to continue, 0.5, got 0.25"):
+        run(network, first, noise=NOISY["noise"], dt=0.25)
+
+
+def test_ctrl_c_keeps_what_is_finished(network, starts, monkeypatch):
+    calls = []
+
+    def interrupt_second_chunk(self, ensemble, rows, n_steps):
+        calls.append(n_steps)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return advance(self, ensemble, rows, n_steps)
+
+    advance = ensemble.FixedRun.advance
+    monkeypatch.setattr(ensemble.FixedRun, "advance", interrupt_second_chunk)
+    monkeypatch.setattr(ensemble, "BLOCK_ROWS", 1000)
+    with pytest.raises(SimulationInterrupted) as interrupt:
+        run(network, starts, duration=100.0)
+    monkeypatch.undo()
+    partial = interrupt.value.dataset
+    assert partial.attrs["last_step"] == 64
+    resumed = run(network, partial, duration=100.0 - 32.0)
+    np.testing.assert_array_equal(resumed.final_state, run(network, starts, duration=100.0).final_state)

@@ -120,7 +120,9 @@ class FixedRun:
     def __post_init__(self):
         model, diffusion = self.model, self.model.diffusion or integrators.no_diffusion
         advance_input = integrators.ornstein_uhlenbeck_input if self.noise else integrators.hold_input
-        loop = compile_loop(integrators.fixed_step_loop, self.method.step_kernel, model.kernel, diffusion, advance_input)
+        loop = compile_loop(
+            integrators.fixed_step_loop, self.method.step_kernel, model.kernel, diffusion, advance_input
+        )
         object.__setattr__(self, "loop", loop)
         object.__setattr__(self, "values", model.parameters(model.kernel))
         object.__setattr__(self, "diffusion_values", model.parameters(diffusion))
@@ -135,7 +137,13 @@ class FixedRun:
         clock = (self.t0, self.dt, ensemble.step, n_steps, self.every, self.tolerance)
         diffusion = self.model.diffusion or integrators.no_diffusion
         self.loop(
-            y, clock, self.dt_unit, (*seed_key(self.seed), labels), source, verdict, records,
+            y,
+            clock,
+            self.dt_unit,
+            (*seed_key(self.seed), labels),
+            source,
+            verdict,
+            records,
             bound_arguments(self.model, self.model.kernel, self.values, len(rows), total),
             bound_arguments(self.model, diffusion, self.diffusion_values, len(rows), total),
         )
@@ -159,7 +167,9 @@ class FixedRun:
         return total, (stimulus, eta, *self.noise.step_coefficients(self.dt, shape[1]), total)
 
 
-def advance_fixed(run: FixedRun, ensemble: Ensemble, n_steps: int, store: Callable, *, threads: int, limit: int) -> None:
+def advance_fixed(
+    run: FixedRun, ensemble: Ensemble, n_steps: int, store: Callable, *, threads: int, limit: int
+) -> None:
     """Advance an ensemble by fixed steps.
 
     Parameters
@@ -177,7 +187,9 @@ def advance_fixed(run: FixedRun, ensemble: Ensemble, n_steps: int, store: Callab
     last, length = ensemble.step + n_steps, ChunkLength(first=64)
     if run.noise is not None and ensemble.input_noise is None:
         shape = ensemble.y.shape
-        draws = normals(run.seed, trajectories=ensemble.labels, step=ensemble.step, stream=INITIAL_INPUT_STREAM, n=shape[1])
+        draws = normals(
+            run.seed, trajectories=ensemble.labels, step=ensemble.step, stream=INITIAL_INPUT_STREAM, n=shape[1]
+        )
         ensemble.input_noise = draws * np.broadcast_to(np.asarray(run.noise.std, float), (shape[1],))
     switches = _switching_steps(run)
     with worker_map(threads) as mapping:
@@ -233,8 +245,9 @@ class AdaptiveRun:
         records[rows], n_recorded[rows] = part, counts
 
 
-def advance_adaptive(run: AdaptiveRun, ensemble: Ensemble, t_end: float, records: np.ndarray, report: Callable, *,
-                     threads: int) -> None:
+def advance_adaptive(
+    run: AdaptiveRun, ensemble: Ensemble, t_end: float, records: np.ndarray, report: Callable, *, threads: int
+) -> None:
     """Advance an ensemble to `t_end` with step control per trajectory.
 
     Parameters
@@ -261,8 +274,12 @@ def advance_adaptive(run: AdaptiveRun, ensemble: Ensemble, t_end: float, records
             length = ChunkLength(first=64)
             while (running := ensemble.running).size:
                 n = length.start(int(n_trials_left[running].min()))
-                mapping(lambda rows, n=n, end=segment_end, stimulus=stimulus: run.advance(
-                    ensemble, rows, end, stimulus, n, records, n_recorded), blocks_of(running, threads))
+                mapping(
+                    lambda rows, n=n, end=segment_end, stimulus=stimulus: run.advance(
+                        ensemble, rows, end, stimulus, n, records, n_recorded
+                    ),
+                    blocks_of(running, threads),
+                )
                 length.finish(n)
                 n_trials_left[running] -= n
                 ensemble.status[(n_trials_left <= 0) & (ensemble.status == RUNNING)] = integrators.STALLED
@@ -270,4 +287,4 @@ def advance_adaptive(run: AdaptiveRun, ensemble: Ensemble, t_end: float, records
             if segment_end < t_end:
                 ensemble.status[ensemble.status == integrators.COMPLETED] = RUNNING
     for row in np.flatnonzero(n_recorded < records.shape[1]):
-        records[row, n_recorded[row]:] = ensemble.y[row]
+        records[row, n_recorded[row] :] = ensemble.y[row]

@@ -70,7 +70,7 @@ def compile_loop(factory: Callable, *kernels: Callable) -> Callable:
     -------
     callable
         Compiled on first call for its argument types, or loaded from the disk cache. Loops around kernels that another
-        process could not import (from ``__main__``, a notebook, or inside a function) are compiled anew in each process.
+        process could not import (of ``__main__``, a notebook, or inside a function) are compiled in each process.
     """
     loop = factory(*[kernel(k) for k in kernels])
     # a cache index of its own for each combination of kernels and state of their sources; short, as it names a file

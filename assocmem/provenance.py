@@ -55,7 +55,9 @@ def run_attributes(model, **settings) -> dict[str, str | int | float]:
     versions["python"] = platform.python_version()
     everything = {"model": parameters, "settings": {k: describe(v) for k, v in settings.items()}, "versions": versions}
     flat = {"model": type(model).__name__, "version": versions["assocmem"]}
-    flat |= {f"parameter_{k}": v for k, v in parameters.items() if isinstance(v, int | float) and not isinstance(v, bool)}
+    flat |= {
+        f"parameter_{k}": v for k, v in parameters.items() if isinstance(v, int | float) and not isinstance(v, bool)
+    }
     flat |= {k: v for k, v in settings.items() if isinstance(v, str | int | float | np.number)}
     if settings.get("seed") is not None:
         flat["seed"] = str(settings["seed"])  # any size, which a netCDF integer is not

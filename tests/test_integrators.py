@@ -19,8 +19,10 @@ def slope(sizes, errors):
 def test_order_on_a_nonautonomous_problem(method, order):
     sizes = 2.0 ** -np.arange(4, 9) if order < 4 else 2.0 ** -np.arange(2, 7)
     exact = problems.nonautonomous_solution(2.0)
-    ends = [sim.simulate(problems.NONAUTONOMOUS, [1.0, 1.0], duration=2.0, dt=h, method=method, every=None, threads=1)
-            for h in sizes]
+    ends = [
+        sim.simulate(problems.NONAUTONOMOUS, [1.0, 1.0], duration=2.0, dt=h, method=method, every=None, threads=1)
+        for h in sizes
+    ]
     errors = [np.abs(ds.final_state.values[0] - exact).max() for ds in ends]
     assert slope(sizes, errors) == pytest.approx(order, abs=0.2)
 
@@ -51,8 +53,9 @@ def test_exponential_euler_is_exact_for_a_leaky_unit_with_constant_input():
 def test_exponential_euler_has_order_one_otherwise():
     sizes = 2.0 ** -np.arange(5, 10)
     model = problems.FunctionFlow(_driven_leak, n_units=1, leak=np.array([2.0]))
-    ends = [sim.simulate(model, [1.0], duration=1.0, dt=h, method="exponential_euler", every=None, threads=1)
-            for h in sizes]
+    ends = [
+        sim.simulate(model, [1.0], duration=1.0, dt=h, method="exponential_euler", every=None, threads=1) for h in sizes
+    ]
     errors = [abs(ds.final_state.item() - _driven_leak_solution(1.0)) for ds in ends]
     assert slope(sizes, errors) == pytest.approx(1, abs=0.2)
 
@@ -67,8 +70,16 @@ def test_the_tableau_is_that_of_dormand_and_prince():
 def test_adaptive_method_agrees_with_dop853_at_tight_tolerance():
     times = np.linspace(0.0, 2.0, 41)
     reference = solve_ivp(_lorenz, (0, 2), [1.0, 2.0, 20.0], method="DOP853", t_eval=times, rtol=1e-13, atol=1e-13)
-    ds = sim.simulate(problems.LORENZ, [1.0, 2.0, 20.0], duration=2.0, method="dopri5", t_eval=times, rtol=1e-12,
-                      atol=1e-12, threads=1)
+    ds = sim.simulate(
+        problems.LORENZ,
+        [1.0, 2.0, 20.0],
+        duration=2.0,
+        method="dopri5",
+        t_eval=times,
+        rtol=1e-12,
+        atol=1e-12,
+        threads=1,
+    )
     # some 600 steps with local errors of 2e-11 (states are of size 20), amplified about tenfold in between
     np.testing.assert_allclose(ds.state.values[0], reference.y.T, rtol=0, atol=1e-8)
 
@@ -76,8 +87,10 @@ def test_adaptive_method_agrees_with_dop853_at_tight_tolerance():
 def test_adaptive_error_follows_the_tolerance():
     tolerances = 10.0 ** -np.arange(4, 11)
     exact = problems.nonautonomous_solution(2.0)
-    runs = [sim.simulate(problems.NONAUTONOMOUS, [1.0, 1.0], duration=2.0, method="dopri5", rtol=tol, atol=tol, threads=1)
-            for tol in tolerances]
+    runs = [
+        sim.simulate(problems.NONAUTONOMOUS, [1.0, 1.0], duration=2.0, method="dopri5", rtol=tol, atol=tol, threads=1)
+        for tol in tolerances
+    ]
     errors = [np.abs(ds.final_state.values[0] - exact).max() for ds in runs]
     assert slope(tolerances, errors) == pytest.approx(1.0, abs=0.2)
 
@@ -103,10 +116,13 @@ def test_dense_output_has_order_four():
 
 
 def test_step_control_is_per_trajectory():
-    together = sim.simulate(problems.LORENZ, [[1.0, 2.0, 20.0], [0.0, 0.0, 1e-3], [5.0, 5.0, 5.0]], duration=3.0,
-                            method="dopri5", threads=1)
-    alone = [sim.simulate(problems.LORENZ, y0, duration=3.0, method="dopri5", threads=1)
-             for y0 in ([1.0, 2.0, 20.0], [0.0, 0.0, 1e-3], [5.0, 5.0, 5.0])]
+    together = sim.simulate(
+        problems.LORENZ, [[1.0, 2.0, 20.0], [0.0, 0.0, 1e-3], [5.0, 5.0, 5.0]], duration=3.0, method="dopri5", threads=1
+    )
+    alone = [
+        sim.simulate(problems.LORENZ, y0, duration=3.0, method="dopri5", threads=1)
+        for y0 in ([1.0, 2.0, 20.0], [0.0, 0.0, 1e-3], [5.0, 5.0, 5.0])
+    ]
     assert len(set(together.n_steps.values)) == 3
     np.testing.assert_array_equal(together.n_steps, [ds.n_steps.item() for ds in alone])
     np.testing.assert_array_equal(together.final_state, np.concatenate([ds.final_state.values for ds in alone]))
@@ -114,7 +130,9 @@ def test_step_control_is_per_trajectory():
 
 def brownian_end(seed, n_trajectories, n_units, n_steps, dt):
     """W(T) of the noise that a run of `n_steps` draws."""
-    steps = [normals(seed, trajectories=n_trajectories, step=s, stream=WIENER_STREAM, n=n_units) for s in range(n_steps)]
+    steps = [
+        normals(seed, trajectories=n_trajectories, step=s, stream=WIENER_STREAM, n=n_units) for s in range(n_steps)
+    ]
     return np.sqrt(dt) * np.sum(steps, axis=0)
 
 
@@ -140,8 +158,9 @@ def test_strong_order_of_euler_maruyama_with_additive_noise_is_one():
     model = problems.geometric_brownian_motion(200, growth, volatility, problems.constant_diffusion)
     errors = []
     for n in SDE_STEPS:
-        ds = sim.simulate(model, np.ones(shape), duration=1.0, dt=1 / n, method="euler_maruyama", seed=5, every=None,
-                          threads=1)
+        ds = sim.simulate(
+            model, np.ones(shape), duration=1.0, dt=1 / n, method="euler_maruyama", seed=5, every=None, threads=1
+        )
         # exact solution as a sum over the same increments, each multiplied by its exact decay: error of order dt
         times = (np.arange(n) + 0.5) / n
         steps = [normals(5, trajectories=shape[0], step=s, stream=WIENER_STREAM, n=shape[1]) for s in range(n)]
@@ -156,7 +175,12 @@ def test_strong_order_of_euler_maruyama_with_additive_noise_is_one():
     [("euler_maruyama", 1.5, 0.3, 0.5), ("stochastic_heun", 0.5, 1.0, 0.0)],
 )
 def test_weak_order_is_one(method, growth, volatility, ito_correction):
-    model, errors, counts, shape = problems.geometric_brownian_motion(1000, growth, volatility), [], 2 ** np.arange(2, 6), (20, 1000)
+    model, errors, counts, shape = (
+        problems.geometric_brownian_motion(1000, growth, volatility),
+        [],
+        2 ** np.arange(2, 6),
+        (20, 1000),
+    )
     for n in counts:
         ds = sim.simulate(model, np.ones(shape), duration=1.0, dt=1 / n, method=method, seed=9, every=None, threads=1)
         # the exact solution on the same noise is a control variate: the difference has a hundredth of the variance

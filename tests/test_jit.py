@@ -95,8 +95,8 @@ def test_a_kernel_of_the_main_module_works_uncached(user_project):
 
 def test_a_spawned_worker_hits_the_cache(user_project):
     user_project()
-    worker = "import subprocess, sys; print(subprocess.run([sys.executable, '-c', %r], capture_output=True, text=True).stdout)"
-    assert user_project(worker % SCRIPT) == "[1.0, 3.0, 5.0] 1"
+    spawn = "import subprocess, sys; print(subprocess.check_output([sys.executable, '-c', %r], text=True))"
+    assert user_project(spawn % SCRIPT) == "[1.0, 3.0, 5.0] 1"
 
 
 def test_an_unwritable_cache_is_no_obstacle(user_project, tmp_path):

@@ -27,6 +27,7 @@ def _vector_width() -> int:
 
 WIDTH = _vector_width()
 
+
 def _tile(rows, vectors, width=WIDTH):
     """Intrinsic for ``out[b:b+rows, j:j+vectors*width] = x[b:b+rows] @ w[:, j:j+vectors*width]``."""
 
@@ -35,7 +36,9 @@ def _tile(rows, vectors, width=WIDTH):
         for array in (x, w, out):
             if not isinstance(array, types.Array) or (array.dtype, array.ndim, array.layout) != (types.float64, 2, "C"):
                 raise TypingError(f"matmul needs C-contiguous float64 arrays of two dimensions, got {array}")
-        return types.void(x, w, out, types.intp, types.intp), _tile_code(rows, ir.VectorType(ir.DoubleType(), width), vectors)
+        return types.void(x, w, out, types.intp, types.intp), _tile_code(
+            rows, ir.VectorType(ir.DoubleType(), width), vectors
+        )
 
     return tile
 

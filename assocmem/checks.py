@@ -1,0 +1,105 @@
+"""Checks of the arguments of a run: all of them before anything runs."""
+
+import math
+
+import numpy as np
+
+from assocmem.inputs import OrnsteinUhlenbeck, Schedule, SteadyState
+from assocmem.integrators import METHODS
+
+__all__ = ["check_finite", "check_inputs", "check_integer", "check_multiple", "check_positive", "check_settings"]
+
+
+def check_settings(run) -> None:
+    """Raise ValueError or TypeError if a setting of a run is out of range, by itself or together with others."""
+    check_positive("duration", run.duration)
+    check_finite("t0", run.t0)
+    if run.dt is not None:
+        check_positive("dt", run.dt)
+    if run.is_adaptive:
+        _check_adaptive_settings(run)
+    else:
+        _check_fixed_settings(run)
+    if run.threads is not None:
+        check_integer("threads", run.threads, 1)
+    if run.on_divergence not in ("raise", "mark"):
+        raise ValueError(f"on_divergence must be 'raise' or 'mark', got {run.on_divergence!r}")
+    for name, kind in (("stimulus", Schedule), ("noise", OrnsteinUhlenbeck), ("stop", SteadyState)):
+        value = getattr(run, name)
+        if value is not None and not isinstance(value, kind):
+            raise TypeError(f"{name} must be a {kind.__name__} or None, got {type(value).__name__}")
+
+
+def _check_adaptive_settings(run) -> None:
+    for name in ("rtol", "atol"):
+        check_positive(name, getattr(run, name))
+    check_integer("max_steps", run.max_steps, 1)
+    if run.every not in (1, None):
+        raise ValueError(f"every needs a fixed-step method, got {run.method!r}; use t_eval")
+    if run.noise is not None:
+        raise ValueError(f"noise needs a fixed-step method, got {run.method!r}")
+
+
+def _check_fixed_settings(run) -> None:
+    if run.dt is None:
+        raise ValueError(f"dt must be given for method {run.method!r}")
+    check_multiple("duration", run.duration, run.dt)
+    if run.every is not None:
+        check_integer("every", run.every, 1)
+    if run.t_eval is not None:
+        raise ValueError(f"t_eval needs method 'dopri5', got {run.method!r}; use every")
+    if METHODS[run.method].is_stochastic and run.model.diffusion is None:
+        raise ValueError(f"method {run.method!r} needs a model with diffusion, got {type(run.model).__name__}")
+    if run.method == "exponential_euler" and run.model.leak is None:
+        raise ValueError(f"method 'exponential_euler' needs a model with a leak, got {type(run.model).__name__}")
+
+
+def check_inputs(run) -> None:
+    """Raise ValueError or TypeError if the input of a run does not fit its model and its ensemble."""
+    if (run.stimulus or run.noise) and not run.model.takes_stimulus:
+        raise ValueError(f"{type(run.model).__name__} takes no stimulus: its kernel has no argument `stimulus`")
+    if METHODS[run.method].is_stochastic or run.noise is not None:
+        if run.seed is None:
+            raise ValueError("seed must be given for a run with noise")
+        check_integer("seed", run.seed, 0)
+    shape = run.ensemble.y.shape
+    if run.stimulus is not None:
+        if run.stimulus.values.shape[1:] not in (shape[1:], shape):
+            raise ValueError(
+                f"stimulus.values must have shape (k, {shape[1]}) or (k, {shape[0]}, {shape[1]}), "
+                f"got {run.stimulus.values.shape}"
+            )
+        if not run.is_adaptive:
+            for time in run.stimulus.times:
+                check_multiple("stimulus.times", time - run.t0, run.dt)
+    if run.noise is not None and np.ndim(run.noise.std) and np.shape(run.noise.std) != shape[1:]:
+        raise ValueError(f"noise.std must be a number or have shape {shape[1:]}, got {np.shape(run.noise.std)}")
+
+
+def check_finite(name: str, value: float) -> None:
+    """Raise TypeError or ValueError if `value` is no finite number."""
+    if isinstance(value, bool) or not isinstance(value, int | float | np.number):
+        raise TypeError(f"{name} must be a number, got {value!r}")
+    if not math.isfinite(value):
+        raise ValueError(f"{name} must be finite, got {value}")
+
+
+def check_positive(name: str, value: float) -> None:
+    """Raise TypeError or ValueError if `value` is no finite number > 0."""
+    check_finite(name, value)
+    if not value > 0:
+        raise ValueError(f"{name} must be > 0, got {value}")
+
+
+def check_integer(name: str, value: int, smallest: int) -> None:
+    """Raise TypeError or ValueError if `value` is no integer of at least `smallest`."""
+    if isinstance(value, bool) or not isinstance(value, int | np.integer):
+        raise TypeError(f"{name} must be an integer >= {smallest}, got {value!r}")
+    if value < smallest:
+        raise ValueError(f"{name} must be an integer >= {smallest}, got {value}")
+
+
+def check_multiple(name: str, value: float, dt: float) -> None:
+    """Raise ValueError if `value` is no multiple of `dt`, up to rounding."""
+    if abs(value - round(value / dt) * dt) > 1e-6 * dt:
+        raise ValueError(f"{name} must be a multiple of dt = {dt:g}, got {value:g}")

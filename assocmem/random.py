@@ -1,28 +1,28 @@
-"""Random numbers with an address: the value depends on (seed, stream, trajectory, step, lane) and on nothing else.
+"""Random numbers with an address: a value depends on (seed, stream, trajectory, step, lane) and nothing else.
 
-A counter-based generator has no state to carry along.  Each address is enciphered to 128 random bits, so a trajectory
-draws the same noise alone or in an ensemble, on any thread, in any order, and after a run is resumed.
+A counter-based generator has no state to carry along.  Each address is enciphered to 128 random bits, so a
+trajectory draws the same noise alone or in an ensemble, on any thread, in any order, and in a resumed run.
 
 The generator is Philox4x32-10.  The seed gives the key by `numpy.random.SeedSequence`; the counter holds
 
-====  =======  ==========================================================================
+====  =======  =====================================================
 word  bits     content
-====  =======  ==========================================================================
+====  =======  =====================================================
 0     0-31     number of the pair of lanes, lane // 2
 1     0-31     step, low 32 bits
 2     0-31     trajectory
 3     0-15     step, high 16 bits
-3     16-31    stream: one for each independent use of noise within a run
-====  =======  ==========================================================================
+3     16-31    stream: one for each independent use within a run
+====  =======  =====================================================
 
-Output words 0 and 1 make the uniform of the even lane, words 2 and 3 that of the odd lane; Box and Muller's transform
-turns the two into the normals of the same two lanes.  Uniforms and normals of one address are therefore dependent:
-give them different streams.
+Output words 0 and 1 make the uniform of the even lane, words 2 and 3 that of the odd lane; Box and Muller's
+transform turns the two into the normals of the same two lanes.  Uniforms and normals of one address are
+therefore dependent: give them different streams.
 
 References
 ----------
-Salmon, Moraes, Dror, Shaw (2011), Parallel random numbers: as easy as 1, 2, 3, SC11 (Philox4x32-10: sections 3.3, 4).
-Box, Muller (1958), A note on the generation of random normal deviates, Ann. Math. Statist. 29, 610.
+Salmon, Moraes, Dror & Shaw (2011), Parallel random numbers: as easy as 1, 2, 3, SC11, sections 3.3 and 4.
+Box & Muller (1958), A note on the generation of random normal deviates, Ann. Math. Statist. 29, 610.
 """
 
 import math
@@ -33,7 +33,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from assocmem.jit import compile_loop, kernel
-from assocmem.kernels.bits import from_bits
+from assocmem.kernels.bits import always_inline, from_bits, wrapping_product
 from assocmem.kernels.elementary import log_normal_range, sincos2pi
 
 __all__ = ["fill_normals", "fill_uniforms", "normals", "philox4x32", "seed_key", "uniforms"]
@@ -41,7 +41,7 @@ __all__ = ["fill_normals", "fill_uniforms", "normals", "philox4x32", "seed_key",
 _WORD = 0xFFFFFFFF
 _ONE_BITS = 0x3FF0000000000000
 _HALF_BITS = 0x3FE0000000000000
-# pairs that one vector operation of any machine handles at most; a power of two
+# the longest vector of float64 of any machine we know
 _PAIRS = 8
 
 
@@ -49,11 +49,12 @@ _PAIRS = 8
 def philox4x32(c0, c1, c2, c3, key0, key1):
     """Return the four words that ten rounds of Philox make of a counter of four words and a key of two.
 
-    Words are integers in [0, 2**32); the products wrap at 64 bits, of which all are kept.
+    Words are int64 in [0, 2**32).  A product fills all 64 bits: as a signed number it may be negative.
     """
+    always_inline()
     for _ in range(10):
-        product0 = c0 * 0xD2511F53
-        product1 = c2 * 0xCD9E8D57
+        product0 = wrapping_product(c0, 0xD2511F53)
+        product1 = wrapping_product(c2, 0xCD9E8D57)
         c0 = ((product1 >> 32) & _WORD) ^ c1 ^ key0
         c2 = ((product0 >> 32) & _WORD) ^ c3 ^ key1
         c1 = product1 & _WORD
@@ -66,13 +67,14 @@ def philox4x32(c0, c1, c2, c3, key0, key1):
 @kernel
 def _fraction(high, low):
     """Return the fraction in [0, 1) whose 53 bits are those of `high` and the upper 21 of `low`."""
-    # as significands of 1 and 1/2: below AVX-512 there is no vector instruction that converts int64 to float64
+    # as significands of 1 and 1/2: below AVX-512 no vector instruction converts int64 to float64
     return (from_bits(_ONE_BITS | (high << 20)) - 1.0) + (from_bits(_HALF_BITS | (low >> 11)) - 0.5)
 
 
 @kernel
 def _uniform_pair(key0, key1, trajectory, step, stream, pair):
     """Return the uniforms of lanes 2 * pair and 2 * pair + 1: multiples of 2**-53 in [0, 1)."""
+    always_inline()
     # masking a pair that fits its word anyway tells the compiler that a product of 32-bit words will do
     last = (stream << 16) | (step >> 32)
     w0, w1, w2, w3 = philox4x32(pair & _WORD, step & _WORD, trajectory, last, key0, key1)
@@ -82,6 +84,7 @@ def _uniform_pair(key0, key1, trajectory, step, stream, pair):
 @kernel
 def _normal_pair(u, v):
     """Return two independent normals made of two independent uniforms; both are below 8.6 in size."""
+    always_inline()
     radius = math.sqrt(-2.0 * log_normal_range(1.0 - u))  # 1 - u is exact and never 0
     sine, cosine = sincos2pi(v)
     return radius * cosine, radius * sine
@@ -91,8 +94,8 @@ def _normal_pair(u, v):
 def _vector_ranges(pairs):
     """Return two ranges that cover all pairs: whole vectors, then the last vector if pairs are left over.
 
-    The last vector overlaps the one before it.  That repeats some pairs, to the same values, and costs less than a
-    scalar remainder.
+    The last vector overlaps the one before it.  That repeats some pairs, to the same values, and costs less
+    than a scalar remainder.
     """
     whole = pairs - pairs % _PAIRS
     return (0, whole), (pairs if whole == pairs else max(pairs - _PAIRS, 0), pairs)

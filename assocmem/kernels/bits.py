@@ -1,7 +1,7 @@
-"""Float64 operations that Python cannot name: fused multiply-add, sign copy, bit casts, polynomials in fma.
+"""What Python cannot say to the compiler: fused multiply-add, sign copy, bit casts, polynomials, inlining.
 
-Each becomes plain LLVM arithmetic, the same in scalar code and in vectors, so loops over them vectorise and the
-vector body gives the same bits as the scalar remainder.  They work in compiled code only.
+The operations on float64 become plain LLVM arithmetic, the same in scalar code and in vectors, so loops over
+them vectorise and the vector body gives the same bits as the scalar remainder.  Compiled code only.
 """
 
 from llvmlite import ir
@@ -9,10 +9,26 @@ from numba.core import types
 
 from assocmem.jit import intrinsic
 
-__all__ = ["bits_of", "copysign", "fma", "from_bits", "horner"]
+__all__ = ["always_inline", "bits_of", "copysign", "fma", "from_bits", "horner", "wrapping_product"]
 
 _DOUBLE = ir.DoubleType()
 _INT64 = ir.IntType(64)
+
+
+@intrinsic
+def always_inline(typingctx):
+    """Have the kernel that calls this inlined wherever it is called itself.
+
+    A loop is vectorised only if all its calls are inlined, and LLVM stops inlining at a few dozen
+    instructions.  For scalar kernels only: a kernel with loops of its own gains nothing and is compiled
+    once per call.
+    """
+
+    def codegen(context, builder, signature, arguments):
+        builder.function.attributes.add("alwaysinline")
+        return context.get_dummy_value()
+
+    return types.void(), codegen
 
 
 @intrinsic
@@ -57,8 +73,18 @@ def from_bits(typingctx, bits):
 
 
 @intrinsic
+def wrapping_product(typingctx, a, b):
+    """Return the low 64 bits of the product of two int64; the product of plain integers must not overflow."""
+
+    def codegen(context, builder, signature, arguments):
+        return builder.mul(*arguments)
+
+    return types.int64(types.int64, types.int64), codegen
+
+
+@intrinsic
 def horner(typingctx, x, coefficients):
-    """Return c[0] + x * (c[1] + x * (c[2] + ...)) as one chain of fma; `coefficients` is a tuple of floats."""
+    """Return c[0] + x * (c[1] + x * (c[2] + ...)), one chain of fma, for a tuple of float coefficients."""
 
     def codegen(context, builder, signature, arguments):
         x, packed = arguments

@@ -1,22 +1,22 @@
 """Elementary functions of one float64 without branches and without libm.
 
-A call to libm is scalar and costs about ten times what the arithmetic needs.  The functions here are sums, products,
-fused multiply-adds and selections only, so a loop over an array turns into vector instructions of the widest kind the
-machine has.  No step may be reordered or contracted, hence the bits do not depend on the machine, on vectorisation
-or on where in an array an element stands.
+A call to libm is scalar and costs about ten times what the arithmetic needs.  The functions here are sums,
+products, fused multiply-adds and selections only, so a loop over an array turns into vector instructions.
+No step may be reordered or contracted, hence the bits depend neither on the machine nor on vectorisation nor
+on where in an array an element stands.
 
-Errors are below 2 units in the last place (ulp) over the whole range, subnormal numbers included; signed zeros,
-infinities and NaN come out as IEEE 754 recommends.  Polynomials are minimax fits, rounded to float64.
+Errors are below 2 units in the last place (ulp) over the whole range, subnormal numbers included; signed
+zeros, infinities and NaN come out as IEEE 754 recommends.  Polynomials are minimax fits, rounded to float64.
 
 References
 ----------
-Muller (2016), Elementary Functions, 3rd ed., sections 3.2 (minimax fits), 11.2 (range reduction) and 4.1 (exact sums).
+Muller (2016), Elementary functions, 3rd ed.: exact sums and products, minimax fits, range reduction.
 """
 
 import math
 
 from assocmem.jit import kernel
-from assocmem.kernels.bits import bits_of, copysign, fma, from_bits, horner
+from assocmem.kernels.bits import always_inline, bits_of, copysign, fma, from_bits, horner
 
 __all__ = ["arctan", "exp", "expm1", "log", "log1p", "logistic", "sincos2pi", "softplus", "tanh"]
 
@@ -122,15 +122,17 @@ def _split_exponent(x):
 @kernel
 def exp(x):
     """Return e**x; inf above 709.78, subnormal below -708.4 and 0 below -745.13."""
+    always_inline()
     n, r, _ = _split_exponent(_clip(x, -746.0, 710.0))
     significand = 1.0 + fma(r * r, horner(r, _EXP), r)
-    half = n >> 1  # 2**n itself may overflow or be subnormal: scale in two steps, of which only the last rounds
+    half = n >> 1  # 2**n itself may overflow or be subnormal: scale in two steps; only the last one rounds
     return significand * _power_of_two(half) * _power_of_two(n - half)
 
 
 @kernel
 def _half_expm1(x):
     """Return (h, l) with h + l = (e**x - 1) / 2, l below the last place of h, for -50 <= x <= 710."""
+    always_inline()
     n, r, r_low = _split_exponent(x)
     scale = _power_of_two(n - 1)
     offset = scale - 0.5
@@ -144,6 +146,7 @@ def _half_expm1(x):
 @kernel
 def expm1(x):
     """Return e**x - 1 without cancellation near 0."""
+    always_inline()
     half, _ = _half_expm1(_clip(x, -50.0, 710.0))
     return x if abs(x) < 2.0**-54 else 2.0 * half
 
@@ -160,6 +163,7 @@ def _divide(a, a_low, b, b_low):
 @kernel
 def tanh(x):
     """Return the hyperbolic tangent."""
+    always_inline()
     size = abs(x)
     half, half_low = _half_expm1(-2.0 * _clip(size, 0.0, 25.0))
     # tanh|x| = -h / (1 + h) for h = expm1(-2|x|) / 2
@@ -180,6 +184,7 @@ def _split_significand(x):
 @kernel
 def log_normal_range(x):
     """Return the natural logarithm of a finite x >= 2**-1022; meaningless elsewhere."""
+    always_inline()
     n, f = _split_significand(x)
     return _log_sum(n, f, f / (2.0 + f), 0.0)
 
@@ -187,6 +192,7 @@ def log_normal_range(x):
 @kernel
 def _log_sum(n, f, s, low):
     """Return n ln(2) + log(1 + f) + low for s = f / (2 + f) and a small correction."""
+    always_inline()
     half_square = 0.5 * f * f
     z = s * s
     tail = fma(s, fma(z, horner(z, _LOG), half_square), fma(n, _LN2_LOW, low))
@@ -196,6 +202,7 @@ def _log_sum(n, f, s, low):
 @kernel
 def log(x):
     """Return the natural logarithm; -inf at 0, NaN below."""
+    always_inline()
     is_subnormal = x < 2.0**-1022
     scaled = x * 2.0**54 if is_subnormal else x
     n, f = _split_significand(scaled)
@@ -209,6 +216,7 @@ def log(x):
 @kernel
 def log1p(x):
     """Return log(1 + x) without cancellation near 0; -inf at -1, NaN below."""
+    always_inline()
     u = 1.0 + x
     low = x - (u - 1.0) if x < 1.0 else 1.0 - (u - x)  # u + low = 1 + x exactly
     n, f = _split_significand(u)
@@ -225,12 +233,14 @@ def log1p(x):
 @kernel
 def arctan(x):
     """Return the angle in [-pi/2, pi/2] whose tangent is x."""
+    always_inline()
     size = _clip(abs(x), 0.0, 2.0**64)
     is_small = size <= 0.5
     is_large = size > 2.0
     # arctan|x| = base + arctan(t) with |t| <= 1/2, t = (|x| - 1) / (|x| + 1) in the middle and -1/|x| above
     divisor = 1.0 if is_small else (size if is_large else size + 1.0)
-    divisor_low = 0.0 if is_small or is_large else (size - (divisor - 1.0) if size < 1.0 else 1.0 - (divisor - size))
+    divisor_low = size - (divisor - 1.0) if size < 1.0 else 1.0 - (divisor - size)
+    divisor_low = 0.0 if is_small or is_large else divisor_low
     numerator = size if is_small else (-1.0 if is_large else size - 1.0)
     inverse = 1.0 / divisor
     t = numerator * inverse
@@ -247,6 +257,7 @@ def arctan(x):
 @kernel
 def logistic(x):
     """Return 1 / (1 + e**-x)."""
+    always_inline()
     decayed = exp(-abs(x))
     divisor = 1.0 + decayed
     return _divide(decayed if x < 0.0 else 1.0, 0.0, divisor, decayed - (divisor - 1.0))
@@ -255,6 +266,7 @@ def logistic(x):
 @kernel
 def softplus(x):
     """Return log(1 + e**x), which neither overflows nor cancels."""
+    always_inline()
     decayed = exp(-abs(x))
     # 1 + decayed = 2**n (1 + f), as in log, but known to lie in [1, 2]
     is_halved = decayed > _SQRT_TWO_LESS_ONE
@@ -266,6 +278,7 @@ def softplus(x):
 @kernel
 def sincos2pi(u):
     """Return sin(2 pi u) and cos(2 pi u) for 0 <= u < 1."""
+    always_inline()
     shifted = fma(u, 4.0, _ROUNDER)
     quarter = bits_of(shifted)
     r = fma(shifted - _ROUNDER, -0.25, u)
@@ -273,7 +286,7 @@ def sincos2pi(u):
     sine = r * horner(z, _SIN)
     cosine = horner(z, _COS)
     is_odd = (quarter & 1) != 0
-    # the two low bits of the quarter turn give the signs: sine < 0 in turns 2, 3 and cosine < 0 in 1, 2
+    # bit 1 of the count of quarter turns, moved to the sign: sine < 0 in turns 2, 3 and cosine < 0 in 1, 2
     sine_sign = (quarter & 2) << 62
     cosine_sign = ((quarter + 1) & 2) << 62
     swapped_sine = cosine if is_odd else sine

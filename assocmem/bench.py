@@ -50,7 +50,7 @@ def _white_noise(t, y, amplitude, noise):
 
 
 def _noisy_flow(model: BalancedEI) -> FunctionFlow:
-    names = ("weights_from", "drive", "tau", "gain", "exponent")
+    names = ("weights_from", "drive", "leak", "gain", "exponent")
     values = {name: getattr(model, name) for name in names} | {"noise": STD / 10.0}
     return FunctionFlow(model.rhs, N_UNITS, values, diffusion=_white_noise, n_work=N_UNITS)
 

@@ -57,7 +57,9 @@ def _parser():
     _add_reproduce(commands)
     claims = commands.add_parser("claims", help="print the recorded claims")
     claims.add_argument("--json", action="store_true", help="as a JSON list")
-    claims.add_argument("--dir", type=Path, default=Path("figures"), help="folder of the record (%(default)s)")
+    claims.add_argument(
+        "--dir", type=Path, default=Path("figures"), help="folder of the record (%(default)s)"
+    )
     claims.set_defaults(command=_claims)
     listing = commands.add_parser("list", help="list papers and experiments")
     listing.set_defaults(command=_list)
@@ -97,12 +99,18 @@ def _say_claims(folder, experiments, scale):
     wanted = {(paper.name, experiment.name, scale) for paper, experiment in experiments}
     rows = [r for r in read_claims(folder) if (r["paper"], r["experiment"], r["scale"]) in wanted]
     count = sum(row["verdict"] == "reproduced" for row in rows)
-    _say(f"\n{claims_table(rows, keys=SUMMARY_KEYS)}\n\n{count} of {len(rows)} claims reproduced; in {folder}")
+    _say(
+        f"\n{claims_table(rows, keys=SUMMARY_KEYS)}\n\n{count} of {len(rows)} claims reproduced; in {folder}"
+    )
 
 
 def _claims(arguments, _):
     rows = read_claims(arguments.dir)
-    print(json.dumps(rows, indent=1, ensure_ascii=False) if arguments.json else claims_table(rows, keys=CLAIM_KEYS))
+    print(
+        json.dumps(rows, indent=1, ensure_ascii=False)
+        if arguments.json
+        else claims_table(rows, keys=CLAIM_KEYS)
+    )
     return 0
 
 

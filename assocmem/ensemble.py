@@ -17,7 +17,7 @@ import numpy as np
 from assocmem import integrators
 from assocmem.inputs import OrnsteinUhlenbeck, Schedule
 from assocmem.integrators import INITIAL_INPUT_STREAM, RUNNING
-from assocmem.jit import compile_loop
+from assocmem.jit import CompilationError, compile_loop, diagnose
 from assocmem.models.base import STIMULUS, WORK, Flow, Map, kernel_arguments
 from assocmem.random import normals, seed_key
 
@@ -86,6 +86,17 @@ def bound_arguments(model, function, values: dict, n_rows: int, total: np.ndarra
     return tuple(reserved[name] if name in reserved else values[name] for name in kernel_arguments(function))
 
 
+def call_loop(loop: Callable, model, y: np.ndarray, params: tuple, arguments: tuple) -> None:
+    """Call a compiled loop; TypeError with the reason if the model's kernel cannot be compiled."""
+    try:
+        loop(*arguments)
+    except CompilationError:
+        reason = diagnose(model.kernel, (np.zeros(len(y)), y, y, *params))
+    else:
+        return
+    raise TypeError(reason)
+
+
 class ChunkLength:
     """Number of steps that takes about CHUNK_SECONDS, found while running."""
 
@@ -136,17 +147,11 @@ class FixedRun:
         verdict = (ensemble.status[rows], ensemble.n_steps[rows], ensemble.residual[rows])
         clock = (self.t0, self.dt, ensemble.step, n_steps, self.every, self.tolerance)
         diffusion = self.model.diffusion or integrators.no_diffusion
-        self.loop(
-            y,
-            clock,
-            self.dt_unit,
-            (*seed_key(self.seed), labels),
-            source,
-            verdict,
-            records,
-            bound_arguments(self.model, self.model.kernel, self.values, len(rows), total),
-            bound_arguments(self.model, diffusion, self.diffusion_values, len(rows), total),
-        )
+        params = bound_arguments(self.model, self.model.kernel, self.values, len(rows), total)
+        diffusion_params = bound_arguments(self.model, diffusion, self.diffusion_values, len(rows), total)
+        noise = (*seed_key(self.seed), labels)
+        arguments = (y, clock, self.dt_unit, noise, source, verdict, records, params, diffusion_params)
+        call_loop(self.loop, self.model, y, params, arguments)
         ensemble.y[rows] = y
         ensemble.status[rows], ensemble.n_steps[rows], ensemble.residual[rows] = verdict
         if self.noise is not None:
@@ -239,7 +244,8 @@ class AdaptiveRun:
         part, counts = records[rows], n_recorded[rows]
         params = bound_arguments(self.model, self.model.kernel, self.values, len(rows), stimulus[rows])
         limits = (self.rtol, self.atol, self.tolerance, n_trials)
-        self.loop(y, t, h, error, t_end, limits, self.t_eval, tuple(verdict), part, counts, params)
+        arguments = (y, t, h, error, t_end, limits, self.t_eval, tuple(verdict), part, counts, params)
+        call_loop(self.loop, self.model, y, params, arguments)
         for name, values in zip(names, (y, t, h, error, *verdict), strict=True):
             getattr(ensemble, name)[rows] = values
         records[rows], n_recorded[rows] = part, counts

@@ -10,6 +10,7 @@ from math import sqrt
 import numpy as np
 
 from assocmem.jit import kernel
+from assocmem.kernels.bits import always_inline
 from assocmem.random import fill_normals
 
 __all__ = ["METHODS", "Method", "adaptive_loop", "fixed_step_loop"]
@@ -17,20 +18,29 @@ __all__ = ["METHODS", "Method", "adaptive_loop", "fixed_step_loop"]
 RUNNING, COMPLETED, STEADY, DIVERGED, STALLED = -1, 0, 1, 2, 3
 WIENER_STREAM, INPUT_STREAM, INITIAL_INPUT_STREAM = 0, 1, 2
 LARGEST = np.finfo(np.float64).max
-N_STAGES = 4  # blocks of scratch that a step kernel may use
 
 
 @kernel
 def add_scaled(y, factor, slope, out):
     """Write ``out = y + factor * slope``."""
-    y, slope, out = y.reshape(y.size), slope.reshape(slope.size), out.reshape(out.size)
-    for i in range(y.size):
-        out[i] = y[i] + factor * slope[i]
+    always_inline()
+    for b in range(y.shape[0]):
+        for i in range(y.shape[1]):
+            out[b, i] = y[b, i] + factor * slope[b, i]
+
+
+@kernel
+def shift(t, offset, later):
+    """Write ``later = t + offset``, without the temporary array of the same expression on arrays."""
+    always_inline()
+    for b in range(t.size):
+        later[b] = t[b] + offset
 
 
 @kernel
 def euler(rhs, diffusion, t, step, dt, dt_unit, y, dy, stages, later, noise, params, diffusion_params):
     """y <- y + dt f(t, y), with a step size for each unit: exponential Euler takes dt phi_1(-dt leak_i)."""
+    always_inline()
     rhs(t, y, dy, *params)
     for b in range(y.shape[0]):
         for i in range(y.shape[1]):
@@ -40,10 +50,11 @@ def euler(rhs, diffusion, t, step, dt, dt_unit, y, dy, stages, later, noise, par
 @kernel
 def heun(rhs, diffusion, t, step, dt, dt_unit, y, dy, stages, later, noise, params, diffusion_params):
     """Explicit trapezoidal rule: y <- y + dt/2 (f(t, y) + f(t + dt, y + dt f(t, y)))."""
+    always_inline()
     trial, slope = stages[0], stages[1]
     rhs(t, y, dy, *params)
     add_scaled(y, dt, dy, trial)
-    later[:] = t + dt
+    shift(t, dt, later)
     rhs(later, trial, slope, *params)
     for b in range(y.shape[0]):
         for i in range(y.shape[1]):
@@ -51,19 +62,28 @@ def heun(rhs, diffusion, t, step, dt, dt_unit, y, dy, stages, later, noise, para
 
 
 @kernel
+def _next_stage(y, factor, before, slope, total, trial):
+    """Add an inner slope twice to the sum of slopes, and step with it to the next trial state."""
+    always_inline()
+    for b in range(y.shape[0]):
+        for i in range(y.shape[1]):
+            total[b, i] = before[b, i] + 2.0 * slope[b, i]
+            trial[b, i] = y[b, i] + factor * slope[b, i]
+
+
+@kernel
 def rk4(rhs, diffusion, t, step, dt, dt_unit, y, dy, stages, later, noise, params, diffusion_params):
     """Classical Runge-Kutta method of order four."""
+    always_inline()
     trial, slope, total = stages[0], stages[1], stages[2]
     rhs(t, y, dy, *params)
     add_scaled(y, 0.5 * dt, dy, trial)
-    later[:] = t + 0.5 * dt
+    shift(t, 0.5 * dt, later)
     rhs(later, trial, slope, *params)
-    add_scaled(dy, 2.0, slope, total)
-    add_scaled(y, 0.5 * dt, slope, trial)
+    _next_stage(y, 0.5 * dt, dy, slope, total, trial)
     rhs(later, trial, slope, *params)
-    add_scaled(total, 2.0, slope, total)
-    add_scaled(y, dt, slope, trial)
-    later[:] = t + dt
+    _next_stage(y, dt, total, slope, total, trial)
+    shift(t, dt, later)
     rhs(later, trial, slope, *params)
     for b in range(y.shape[0]):
         for i in range(y.shape[1]):
@@ -81,6 +101,7 @@ def draw(noise, stream, step, out):
 @kernel
 def euler_maruyama(rhs, diffusion, t, step, dt, dt_unit, y, dy, stages, later, noise, params, diffusion_params):
     """y <- y + dt f + g dW, in the sense of Ito; g is the diagonal of the diffusion."""
+    always_inline()
     amplitude, normal = stages[0], stages[1]
     rhs(t, y, dy, *params)
     diffusion(t, y, amplitude, *diffusion_params)
@@ -94,6 +115,7 @@ def euler_maruyama(rhs, diffusion, t, step, dt, dt_unit, y, dy, stages, later, n
 @kernel
 def stochastic_heun(rhs, diffusion, t, step, dt, dt_unit, y, dy, stages, later, noise, params, diffusion_params):
     """Trapezoidal rule for drift and diffusion, in the sense of Stratonovich."""
+    always_inline()
     amplitude, increment, trial, slope = stages[0], stages[1], stages[2], stages[3]
     rhs(t, y, dy, *params)
     diffusion(t, y, amplitude, *diffusion_params)
@@ -104,7 +126,7 @@ def stochastic_heun(rhs, diffusion, t, step, dt, dt_unit, y, dy, stages, later, 
             increment[b, i] *= root
             trial[b, i] = y[b, i] + dt * dy[b, i] + amplitude[b, i] * increment[b, i]
             y[b, i] += 0.5 * (dt * dy[b, i] + amplitude[b, i] * increment[b, i])
-    later[:] = t + dt
+    shift(t, dt, later)
     rhs(later, trial, slope, *params)
     diffusion(later, trial, amplitude, *diffusion_params)
     for b in range(y.shape[0]):
@@ -115,6 +137,7 @@ def stochastic_heun(rhs, diffusion, t, step, dt, dt_unit, y, dy, stages, later, 
 @kernel
 def iterate_map(update, diffusion, t, step, dt, dt_unit, y, dy, stages, later, noise, params, diffusion_params):
     """y <- update(y); the change of the state stands in for the slope."""
+    always_inline()
     new = stages[0]
     update(t, y, new, *params)
     for b in range(y.shape[0]):
@@ -132,6 +155,7 @@ def no_diffusion(t, y, amplitude):
 @kernel
 def hold_input(noise, step, source):
     """Leave the input as it is: it is constant over the call of a loop."""
+    always_inline()
 
 
 @kernel
@@ -148,6 +172,7 @@ def ornstein_uhlenbeck_input(noise, step, source):
 @kernel
 def judge(y, slope, tolerance):
     """Status of one trajectory: diverged, steady (all slopes below `tolerance`) or running."""
+    always_inline()
     n_invalid, n_moving = 0, 0
     for i in range(y.size):
         n_invalid += 0 if abs(y[i]) <= LARGEST else 1
@@ -174,7 +199,7 @@ def fixed_step_loop(step_kernel, rhs, diffusion, advance_input):
         status, n_done, residual = verdict
         n_rows, n_units = y.shape
         dy, held = np.zeros((n_rows, n_units)), y.copy()
-        stages = np.empty((N_STAGES, n_rows, n_units))
+        stages = (np.empty_like(y), np.empty_like(y), np.empty_like(y), np.empty_like(y))
         t, later = np.empty(n_rows), np.empty(n_rows)
         first_record, n_stopped = first_step // every, 0
         for step in range(first_step, first_step + n_steps):
@@ -253,7 +278,9 @@ def relative_error(b, h, y, new, slopes, rtol, atol, error):
     """Root mean square of the error estimate over its tolerance, for row b; infinite where not finite."""
     error[:] = 0.0
     for k in range(7):
-        add_scaled(error, ERROR_WEIGHTS[k], slopes[k, b], error)
+        slope = slopes[k, b]
+        for i in range(y.size):
+            error[i] += ERROR_WEIGHTS[k] * slope[i]
     for i in range(y.size):
         error[i] = (h * error[i] / (atol + rtol * max(abs(y[i]), abs(new[i])))) ** 2
     total = 0.0

@@ -13,39 +13,59 @@ import hashlib
 import os
 import sys
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
 
 import numba
 import numpy as np
+from numba.core.errors import NumbaError as CompilationError
 from numba.extending import intrinsic, register_jitable
 
-__all__ = ["compile_loop", "fingerprint", "intrinsic", "is_cacheable", "is_kernel", "kernel"]
+__all__ = [
+    "CompilationError",
+    "compile_loop",
+    "diagnose",
+    "fingerprint",
+    "intrinsic",
+    "is_cacheable",
+    "is_kernel",
+    "kernel",
+]
 
 _PACKAGE = Path(__file__).parent
 # the layers whose sources end up in machine code: an edit elsewhere must not recompile anything
 _COMPILED_SOURCES = ("jit.py", "random.py", "integrators.py", "kernels/*.py")
 
 
-def kernel(function: Callable) -> Callable:
+def kernel(function: Callable | None = None, *, allocates: bool = False) -> Callable:
     """The same function, usable from compiled code as well as from Python.
 
     Parameters
     ----------
     function : function
-        In the subset of Python that Numba compiles. It fills arrays it is given, allocates nothing that can be hoisted,
-        raises nothing, and reads no global but constants and other kernels.
+        In the subset of Python that Numba compiles. It fills arrays it is given, raises nothing, and reads no global but
+        constants and other kernels.
+    allocates : bool
+        Whether it may create arrays, as ``np.tanh(y)`` does. The default is faster: without allocation there are no
+        references to count, which for small systems takes as long as the arithmetic.
 
     Returns
     -------
     function
-        `function` itself.
+        `function` itself; without `function`, a decorator.
+
+    Raises
+    ------
+    TypeError
+        If `function` is no plain Python function.
     """
+    if function is None:
+        return partial(kernel, allocates=allocates)
     if not isinstance(function, FunctionType):
         raise TypeError(f"a kernel must be a plain Python function, got {function!r}")
     if not is_kernel(function):
-        register_jitable(error_model="numpy")(function)
+        register_jitable(error_model="numpy", _nrt=allocates)(function)
         function.__is_kernel__ = True
     return function
 
@@ -82,6 +102,16 @@ def compile_loop(factory: Callable, *kernels: Callable) -> Callable:
         return numba.njit(cache=wants_cache, **options)(loop)
     except RuntimeError:  # Numba found no folder that it may write its cache to
         return numba.njit(**options)(loop)
+
+
+def diagnose(function: Callable, arguments: tuple) -> str:
+    """Why a kernel does not compile for the given arguments, in a sentence; Numba's own words if it is in the kernel."""
+    name = f"kernel {function.__module__}.{function.__qualname__}"
+    try:
+        numba.njit(error_model="numpy")(function).compile(tuple(numba.typeof(value) for value in arguments))
+    except CompilationError as error:
+        return f"{name} cannot be compiled: {error}"
+    return f"{name} creates arrays, for which it must be marked by kernel(allocates=True)"
 
 
 def is_cacheable(function: Callable) -> bool:

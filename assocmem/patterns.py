@@ -117,8 +117,14 @@ def photograph_patterns(
     chosen = rng.choice(sharp, n_patterns, replace=False)
     values = _decorrelated(ensemble, decorrelate, n_units, rng)[chosen]
     return _label(
-        rank_remap(values, mean=mean, sd=sd), source=f"photographs ({source})", mean=mean, sd=sd, seed=seed,
-        decorrelate=decorrelate or "none", patch_height=shape[0], patch_width=shape[1],
+        rank_remap(values, mean=mean, sd=sd),
+        source=f"photographs ({source})",
+        mean=mean,
+        sd=sd,
+        seed=seed,
+        decorrelate=decorrelate or "none",
+        patch_height=shape[0],
+        patch_width=shape[1],
     )
 
 
@@ -176,8 +182,14 @@ def digit_patterns(
     ensemble = zoom(grey, factors, order=1, grid_mode=True, mode="nearest").reshape(-1, n_units)
     values = _decorrelated(ensemble, decorrelate, n_units, rng)[chosen]
     patterns = _label(
-        rank_remap(values, mean=mean, sd=sd), source="digits (scikit-learn)", mean=mean, sd=sd, seed=seed,
-        decorrelate=decorrelate or "none", patch_height=shape[0], patch_width=shape[1],
+        rank_remap(values, mean=mean, sd=sd),
+        source="digits (scikit-learn)",
+        mean=mean,
+        sd=sd,
+        seed=seed,
+        decorrelate=decorrelate or "none",
+        patch_height=shape[0],
+        patch_width=shape[1],
     )
     return patterns.assign_coords(digit=("pattern", classes[chosen], {"units": "1"}))
 
@@ -261,7 +273,10 @@ def corrupt(
     coords = {name: c for name, c in patterns.coords.items() if set(c.dims) <= {"pattern", "unit"}}
     coords["cue"] = ("cue", np.arange(n_cues), {"units": "1"})
     return xr.DataArray(
-        cues, dims=("pattern", "cue", "unit"), coords=coords, name="rate",
+        cues,
+        dims=("pattern", "cue", "unit"),
+        coords=coords,
+        name="rate",
         attrs={"units": "Hz", "long_name": "cue rate", "seed": int(seed), **attrs},
     )
 
@@ -332,13 +347,21 @@ def _decorrelated(ensemble, method, n_units, rng):
 def _label(rates, *, mean, sd, seed, **attrs):
     n_patterns, n_units = rates.shape
     patterns = xr.DataArray(
-        rates, dims=("pattern", "unit"), name="rate",
+        rates,
+        dims=("pattern", "unit"),
+        name="rate",
         coords={
             "pattern": ("pattern", np.arange(n_patterns), {"units": "1"}),
             "unit": ("unit", np.arange(n_units), {"units": "1"}),
         },
-        attrs={"units": "Hz", "long_name": "pattern rate", "mean": float(mean), "sd": float(sd),
-               "seed": int(seed), **attrs},
+        attrs={
+            "units": "Hz",
+            "long_name": "pattern rate",
+            "mean": float(mean),
+            "sd": float(sd),
+            "seed": int(seed),
+            **attrs,
+        },
     )
     if n_patterns > 1 and n_units > 1:
         pairs = pattern_correlation(patterns).to_numpy()[np.triu_indices(n_patterns, 1)]

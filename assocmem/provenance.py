@@ -4,6 +4,7 @@ import dataclasses
 import hashlib
 import json
 import platform
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from types import FunctionType
 
@@ -14,6 +15,7 @@ __all__ = ["describe", "run_attributes"]
 LARGEST_ARRAY = 64  # arrays up to this many elements are stored in full, larger ones as shape and checksum
 
 
+@cache
 def package_version(name: str = "assocmem") -> str:
     """Version of an installed package, "unknown" if it is not installed."""
     try:

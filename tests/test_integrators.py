@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.integrate import solve_ivp
 
-from assocmem import simulate as sim
+from assocmem import simulate
 from assocmem.integrators import ERROR_WEIGHTS, NODES, STAGE_WEIGHTS, WIENER_STREAM
 from assocmem.random import normals
 from tests import naive_stepping, problems
@@ -20,7 +20,7 @@ def test_order_on_a_nonautonomous_problem(method, order):
     sizes = 2.0 ** -np.arange(4, 9) if order < 4 else 2.0 ** -np.arange(2, 7)
     exact = problems.nonautonomous_solution(2.0)
     ends = [
-        sim.simulate(problems.NONAUTONOMOUS, [1.0, 1.0], duration=2.0, dt=h, method=method, every=None, threads=1)
+        simulate(problems.NONAUTONOMOUS, [1.0, 1.0], duration=2.0, dt=h, method=method, every=None, threads=1)
         for h in sizes
     ]
     errors = [np.abs(ds.final_state.values[0] - exact).max() for ds in ends]
@@ -30,7 +30,7 @@ def test_order_on_a_nonautonomous_problem(method, order):
 @pytest.mark.parametrize("method", ["euler", "heun", "rk4"])
 def test_one_step_equals_the_naive_step(method):
     y0, dt = np.array([1.3, 0.7]), 0.3
-    ds = sim.simulate(problems.NONAUTONOMOUS, y0, duration=3 * dt, dt=dt, method=method, threads=1)
+    ds = simulate(problems.NONAUTONOMOUS, y0, duration=3 * dt, dt=dt, method=method, threads=1)
 
     def f(t, y):
         return np.array([-2.0 * t * y[0] ** 2, np.cos(t) * y[1]])
@@ -45,7 +45,7 @@ def test_one_step_equals_the_naive_step(method):
 def test_exponential_euler_is_exact_for_a_leaky_unit_with_constant_input():
     model = problems.leaky()
     leak, drive = model.values["leak"], model.values["drive"]
-    ds = sim.simulate(model, np.ones(3), duration=12.0, dt=4.0, method="exponential_euler", threads=1)
+    ds = simulate(model, np.ones(3), duration=12.0, dt=4.0, method="exponential_euler", threads=1)
     exact = drive / leak + (1 - drive / leak) * np.exp(-leak * ds.time.values[:, None])
     np.testing.assert_allclose(ds.state.values[0], exact, rtol=1e-13)  # closed form, rounding only
 
@@ -54,7 +54,7 @@ def test_exponential_euler_has_order_one_otherwise():
     sizes = 2.0 ** -np.arange(5, 10)
     model = problems.FunctionFlow(_driven_leak, n_units=1, leak=np.array([2.0]))
     ends = [
-        sim.simulate(model, [1.0], duration=1.0, dt=h, method="exponential_euler", every=None, threads=1) for h in sizes
+        simulate(model, [1.0], duration=1.0, dt=h, method="exponential_euler", every=None, threads=1) for h in sizes
     ]
     errors = [abs(ds.final_state.item() - _driven_leak_solution(1.0)) for ds in ends]
     assert slope(sizes, errors) == pytest.approx(1, abs=0.2)
@@ -70,7 +70,7 @@ def test_the_tableau_is_that_of_dormand_and_prince():
 def test_adaptive_method_agrees_with_dop853_at_tight_tolerance():
     times = np.linspace(0.0, 2.0, 41)
     reference = solve_ivp(_lorenz, (0, 2), [1.0, 2.0, 20.0], method="DOP853", t_eval=times, rtol=1e-13, atol=1e-13)
-    ds = sim.simulate(
+    ds = simulate(
         problems.LORENZ,
         [1.0, 2.0, 20.0],
         duration=2.0,
@@ -88,7 +88,7 @@ def test_adaptive_error_follows_the_tolerance():
     tolerances = 10.0 ** -np.arange(4, 11)
     exact = problems.nonautonomous_solution(2.0)
     runs = [
-        sim.simulate(problems.NONAUTONOMOUS, [1.0, 1.0], duration=2.0, method="dopri5", rtol=tol, atol=tol, threads=1)
+        simulate(problems.NONAUTONOMOUS, [1.0, 1.0], duration=2.0, method="dopri5", rtol=tol, atol=tol, threads=1)
         for tol in tolerances
     ]
     errors = [np.abs(ds.final_state.values[0] - exact).max() for ds in runs]
@@ -98,7 +98,7 @@ def test_adaptive_error_follows_the_tolerance():
 def error_of_one_step(h, fractions):
     """Of a single step of size h, at some fractions of it, with tolerances that accept it."""
     model, times = problems.leaky(), np.array(fractions) * h
-    ds = sim.simulate(model, np.ones(3), duration=h, dt=h, method="dopri5", t_eval=times, rtol=1e6, atol=1e6, threads=1)
+    ds = simulate(model, np.ones(3), duration=h, dt=h, method="dopri5", t_eval=times, rtol=1e6, atol=1e6, threads=1)
     leak, drive = model.values["leak"], model.values["drive"]
     exact = drive / leak + (1 - drive / leak) * np.exp(-leak * times[:, None])
     return np.abs(ds.state.values[0] - exact).max()
@@ -116,11 +116,11 @@ def test_dense_output_has_order_four():
 
 
 def test_step_control_is_per_trajectory():
-    together = sim.simulate(
+    together = simulate(
         problems.LORENZ, [[1.0, 2.0, 20.0], [0.0, 0.0, 1e-3], [5.0, 5.0, 5.0]], duration=3.0, method="dopri5", threads=1
     )
     alone = [
-        sim.simulate(problems.LORENZ, y0, duration=3.0, method="dopri5", threads=1)
+        simulate(problems.LORENZ, y0, duration=3.0, method="dopri5", threads=1)
         for y0 in ([1.0, 2.0, 20.0], [0.0, 0.0, 1e-3], [5.0, 5.0, 5.0])
     ]
     assert len(set(together.n_steps.values)) == 3
@@ -146,7 +146,7 @@ def test_strong_order_and_calculus(method, strong, ito_correction):
     growth, volatility, shape = 0.1, 1.0, (4, 500)  # little drift: its error of order one would hide the noise's
     model, errors = problems.geometric_brownian_motion(500, growth, volatility), []
     for n in SDE_STEPS:
-        ds = sim.simulate(model, np.ones(shape), duration=1.0, dt=1 / n, method=method, seed=3, every=None, threads=1)
+        ds = simulate(model, np.ones(shape), duration=1.0, dt=1 / n, method=method, seed=3, every=None, threads=1)
         w = brownian_end(3, *shape, n, 1 / n)
         exact = np.exp(growth - ito_correction * volatility**2 + volatility * w)
         errors.append(np.abs(ds.final_state.values - exact).mean())
@@ -158,7 +158,7 @@ def test_strong_order_of_euler_maruyama_with_additive_noise_is_one():
     model = problems.geometric_brownian_motion(200, growth, volatility, problems.constant_diffusion)
     errors = []
     for n in SDE_STEPS:
-        ds = sim.simulate(
+        ds = simulate(
             model, np.ones(shape), duration=1.0, dt=1 / n, method="euler_maruyama", seed=5, every=None, threads=1
         )
         # exact solution as a sum over the same increments, each multiplied by its exact decay: error of order dt
@@ -182,7 +182,7 @@ def test_weak_order_is_one(method, growth, volatility, ito_correction):
         (20, 1000),
     )
     for n in counts:
-        ds = sim.simulate(model, np.ones(shape), duration=1.0, dt=1 / n, method=method, seed=9, every=None, threads=1)
+        ds = simulate(model, np.ones(shape), duration=1.0, dt=1 / n, method=method, seed=9, every=None, threads=1)
         # the exact solution on the same noise is a control variate: the difference has a hundredth of the variance
         exact = np.exp(growth - ito_correction * volatility**2 + volatility * brownian_end(9, *shape, n, 1 / n))
         errors.append(abs((ds.final_state.values - exact).mean()))
@@ -193,7 +193,7 @@ def test_weak_order_is_one(method, growth, volatility, ito_correction):
 def test_one_stochastic_step_equals_the_naive_step(method):
     model = problems.geometric_brownian_motion(5, 1.5, 0.5)
     y0, dt = np.linspace(0.5, 1.5, 5), 0.1
-    ds = sim.simulate(model, y0, duration=dt, dt=dt, method=method, seed=11, threads=1)
+    ds = simulate(model, y0, duration=dt, dt=dt, method=method, seed=11, threads=1)
     dw = np.sqrt(dt) * normals(11, trajectories=1, step=0, stream=WIENER_STREAM, n=5)[0]
     step = getattr(naive_stepping, f"{method}_step")
     expected = step(lambda t, y: 1.5 * y, lambda t, y: 0.5 * y, 0.0, y0, dt, dw)

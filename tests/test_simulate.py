@@ -337,6 +337,35 @@ def test_a_closure_is_a_model():
     assert ds.charge.attrs["units"] == "C" and ds.time.attrs["units"] == "s"
 
 
+@problems.kernel(allocates=True)
+def _allocating_rhs(t, y, dy, gain):
+    dy[:] = np.tanh(gain * y) - y
+
+
+@problems.kernel
+def _unmarked_rhs(t, y, dy, gain):
+    dy[:] = np.tanh(gain * y) - y
+
+
+@problems.kernel
+def _misspelt_rhs(t, y, dy, gain):
+    dy[:] = tanhh(gain * y) - y  # noqa: F821
+
+
+def test_a_kernel_may_allocate_if_it_says_so():
+    ds = simulate(FunctionFlow(_allocating_rhs, 2, {"gain": 2.0}), [1.0, 0.5], duration=50.0, dt=0.1, threads=1)
+    y = ds.final_state.values[0]
+    np.testing.assert_allclose(np.tanh(2.0 * y), y, atol=1e-12)  # the fixed point is reached to rounding
+
+
+@pytest.mark.parametrize("options", [{"dt": 0.1}, {"method": "dopri5"}], ids=str)
+def test_a_kernel_that_does_not_compile_is_explained(options):
+    with pytest.raises(TypeError, match=r"_unmarked_rhs creates arrays, .* marked by kernel\(allocates=True\)"):
+        simulate(FunctionFlow(_unmarked_rhs, 2, {"gain": 2.0}), [1.0, 0.5], duration=1.0, **options)
+    with pytest.raises(TypeError, match="(?s)_misspelt_rhs cannot be compiled: .*tanhh"):
+        simulate(FunctionFlow(_misspelt_rhs, 2, {"gain": 2.0}), [1.0, 0.5], duration=1.0, **options)
+
+
 # errors
 
 

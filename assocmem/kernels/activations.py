@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from assocmem.jit import kernel
+from assocmem.kernels.bits import always_inline
 from assocmem.kernels.elementary import exp, log, softplus
 
 __all__ = ["PowerLaw", "SoftplusSquared", "power_law_rate", "softplus_squared_rate"]
@@ -13,6 +14,7 @@ __all__ = ["PowerLaw", "SoftplusSquared", "power_law_rate", "softplus_squared_ra
 @kernel
 def power_law_rate(potential, gain, exponent, rate):
     """Write ``gain * max(potential, 0)**exponent`` for a block (trajectory, unit)."""
+    always_inline()
     for b in range(potential.shape[0]):
         if exponent == 2.0:
             for i in range(potential.shape[1]):
@@ -27,6 +29,7 @@ def power_law_rate(potential, gain, exponent, rate):
 @kernel
 def softplus_squared_rate(potential, gain, rate):
     """Write ``gain * log(1 + exp(potential))**2`` for a block (trajectory, unit)."""
+    always_inline()
     for b in range(potential.shape[0]):
         for i in range(potential.shape[1]):
             above = softplus(potential[b, i])

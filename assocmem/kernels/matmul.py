@@ -13,6 +13,7 @@ from numba.core import cgutils, types
 from numba.core.errors import TypingError
 
 from assocmem.jit import intrinsic, kernel
+from assocmem.kernels.bits import fma
 
 __all__ = ["matmul"]
 
@@ -57,7 +58,7 @@ def _tile_code(rows, vector, vectors):
             for x_row, row_sums in zip(x_rows, sums, strict=True):
                 scalar = _spread(builder, builder.load(builder.gep(x_row, [loop.index])), vector)
                 for w_vector, total in zip(w_vectors, row_sums, strict=True):
-                    builder.store(_fma(builder, scalar, w_vector, builder.load(total)), total)
+                    builder.store(_vector_fma(builder, scalar, w_vector, builder.load(total)), total)
         for r, row_sums in enumerate(sums):
             out_row = _element(builder, arrays[2].data, builder.add(b, b.type(r)), n_columns, j)
             for v, total in enumerate(row_sums):
@@ -85,7 +86,7 @@ def _spread(builder, scalar, vector):
     return builder.shuffle_vector(builder.insert_element(undefined, scalar, ir.IntType(32)(0)), undefined, lanes)
 
 
-def _fma(builder, a, b, c):
+def _vector_fma(builder, a, b, c):
     function_type = ir.FunctionType(a.type, [a.type] * 3)
     name = f"llvm.fma.v{a.type.count}f64"
     return builder.call(cgutils.get_or_insert_function(builder.module, function_type, name), [a, b, c])
@@ -110,10 +111,29 @@ def _product(rows, vectors):
     return product
 
 
+@kernel
+def _product_one(x, weights, out):
+    """Product for a single row: it reads each weight once, so it runs along the rows of the weights, four at a time."""
+    n_inner, n_columns = weights.shape
+    source, total = x[0], out[0]
+    total[:] = 0.0
+    whole = n_inner - n_inner % 4
+    for k in range(0, whole, 4):
+        first, second, third, fourth = weights[k], weights[k + 1], weights[k + 2], weights[k + 3]
+        for j in range(n_columns):
+            o = fma(source[k], first[j], total[j])
+            o = fma(source[k + 1], second[j], o)
+            o = fma(source[k + 2], third[j], o)
+            total[j] = fma(source[k + 3], fourth[j], o)
+    for k in range(whole, n_inner):
+        row = weights[k]
+        for j in range(n_columns):
+            total[j] = fma(source[k], row[j], total[j])
+
+
 # AVX-512 has 32 vector registers, AVX2 and SSE 16, NEON 32: a tile takes up to 24 or 12 of them for its sums. The fewer
 # rows, the more vectors, so that enough independent chains hide the latency of an addition.
 _MANY = 8 if WIDTH == 8 else 4
-_product_one = _product(1, 8 if WIDTH == 8 else 6)
 _product_two = _product(2, 8 if WIDTH == 8 else 4)
 _product_four = _product(4, 6 if WIDTH == 8 else 3)
 _product_many = _product(_MANY, 3)
@@ -133,7 +153,9 @@ def matmul(x, weights, out):
         Overwritten; must not overlap `x`. ``out[b]`` depends on ``x[b]`` and `weights` alone, to the last bit.
     """
     n_rows, n_columns = out.shape
-    if n_columns < WIDTH:
+    if n_rows == 1:
+        _product_one(x, weights, out)
+    elif n_columns < WIDTH:
         for b in range(n_rows):
             for j in range(n_columns):
                 _single(x, weights, out, b, j)
@@ -141,7 +163,5 @@ def matmul(x, weights, out):
         _product_many(x, weights, out)
     elif n_rows >= 4:
         _product_four(x, weights, out)
-    elif n_rows >= 2:
+    else:
         _product_two(x, weights, out)
-    elif n_rows == 1:
-        _product_one(x, weights, out)

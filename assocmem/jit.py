@@ -44,8 +44,8 @@ def kernel(function: Callable | None = None, *, allocates: bool = False) -> Call
     Parameters
     ----------
     function : function
-        In the subset of Python that Numba compiles. It fills arrays it is given, raises nothing, and reads no global but
-        constants and other kernels.
+        In the subset of Python that Numba compiles. It fills arrays it is given, raises nothing, and reads no global
+        but constants and other kernels.
     allocates : bool
         Whether it may create arrays, as ``np.tanh(y)`` does. The default is faster: without allocation there are no
         references to count, which for small systems takes as long as the arithmetic.
@@ -105,7 +105,7 @@ def compile_loop(factory: Callable, *kernels: Callable) -> Callable:
 
 
 def diagnose(function: Callable, arguments: tuple) -> str:
-    """Why a kernel does not compile for the given arguments, in a sentence; Numba's own words if it is in the kernel."""
+    """Why a kernel does not compile for the given arguments, in Numba's own words where they are to the point."""
     name = f"kernel {function.__module__}.{function.__qualname__}"
     try:
         numba.njit(error_model="numpy")(function).compile(tuple(numba.typeof(value) for value in arguments))

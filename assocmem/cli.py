@@ -83,25 +83,18 @@ def _add_reproduce(commands):
 def _reproduce(arguments, _):
     experiments = select(PAPERS, arguments.target)
     run = Run(arguments.scale, arguments.seed, arguments.threads, progress=sys.stderr.isatty())
-    code = 0
-    try:
-        failed = reproduce(experiments, run, folder=arguments.out, report=_say)
-    except KeyboardInterrupt:
-        _say("interrupted; what was finished is kept")
-        failed, code = [], INTERRUPTED
-    _say_claims(arguments.out, experiments, arguments.scale)
-    if failed:
-        _say(f"failed: {', '.join(failed)}")
-    return code or int(bool(failed))
-
-
-def _say_claims(folder, experiments, scale):
-    wanted = {(paper.name, experiment.name, scale) for paper, experiment in experiments}
-    rows = [r for r in read_claims(folder) if (r["paper"], r["experiment"], r["scale"]) in wanted]
+    outcome = reproduce(experiments, run, folder=arguments.out, report=_say)
+    rows = [
+        row
+        for row in read_claims(arguments.out)
+        if row["scale"] == run.scale and f"{row['paper']}/{row['experiment']}" in outcome.finished
+    ]
     count = sum(row["verdict"] == "reproduced" for row in rows)
-    _say(
-        f"\n{claims_table(rows, keys=SUMMARY_KEYS)}\n\n{count} of {len(rows)} claims reproduced; in {folder}"
-    )
+    _say(f"\n{claims_table(rows, keys=SUMMARY_KEYS)}\n\n{count} of {len(rows)} claims reproduced")
+    _say(f"Datasets, figures and claims are in {arguments.out}")
+    if outcome.failed:
+        _say(f"failed: {', '.join(outcome.failed)}")
+    return INTERRUPTED if outcome.is_interrupted else int(bool(outcome.failed))
 
 
 def _claims(arguments, _):

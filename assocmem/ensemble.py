@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 
@@ -38,6 +39,7 @@ class Ensemble:
     step_size: np.ndarray | None = None  # (trajectory,), adaptive method only
     previous_error: np.ndarray | None = None
     time: np.ndarray | None = None
+    n_recorded: np.ndarray | None = None
     status: np.ndarray = field(init=False)
     n_steps: np.ndarray = field(init=False)
     residual: np.ndarray = field(init=False)
@@ -51,6 +53,14 @@ class Ensemble:
     def running(self) -> np.ndarray:
         """Rows that have not stopped."""
         return np.flatnonzero(self.status == RUNNING)
+
+    def commit(self, parts: list[tuple[np.ndarray, dict[str, np.ndarray]]], **scalars) -> None:
+        """Take over the new values of rows, all of them or, when interrupted, none."""
+        new = {name: getattr(self, name).copy() for name in (parts[0][1] if parts else ())}
+        for rows, values in parts:
+            for name, array in new.items():
+                array[rows] = values[name]
+        self.__dict__.update(new, **scalars)  # a single call into C, which no signal interrupts
 
 
 def default_threads() -> int:
@@ -70,7 +80,7 @@ def worker_map(threads: int) -> Iterator[Callable]:
         yield lambda function, items: [function(item) for item in items]
         return
     with ThreadPoolExecutor(threads) as pool:
-        yield lambda function, items: list(pool.map(function, items)) if len(items) > 1 else [function(items[0])]
+        yield lambda function, items: list(pool.map(function, items))
 
 
 def blocks_of(rows: np.ndarray, threads: int) -> list[np.ndarray]:
@@ -138,12 +148,14 @@ class FixedRun:
         object.__setattr__(self, "values", model.parameters(model.kernel))
         object.__setattr__(self, "diffusion_values", model.parameters(diffusion))
 
-    def advance(self, ensemble: Ensemble, rows: np.ndarray, n_steps: int) -> tuple[np.ndarray, np.ndarray]:
-        """Advance the trajectories `rows`; return the rows with their records."""
+    def advance(
+        self, ensemble: Ensemble, rows: np.ndarray, n_steps: int, stimulus: np.ndarray
+    ) -> tuple[dict[str, np.ndarray], np.ndarray]:
+        """New values of the trajectories `rows` after some steps, and their records."""
         y, labels = ensemble.y[rows], ensemble.labels[rows]
         first_record = ensemble.step // self.every
         records = np.empty((len(rows), (ensemble.step + n_steps) // self.every - first_record, y.shape[1]))
-        total, source = self._input(ensemble, rows, y.shape)
+        total, source = self._input(ensemble, rows, stimulus)
         verdict = (ensemble.status[rows], ensemble.n_steps[rows], ensemble.residual[rows])
         clock = (self.t0, self.dt, ensemble.step, n_steps, self.every, self.tolerance)
         diffusion = self.model.diffusion or integrators.no_diffusion
@@ -152,24 +164,38 @@ class FixedRun:
         noise = (*seed_key(self.seed), labels)
         arguments = (y, clock, self.dt_unit, noise, source, verdict, records, params, diffusion_params)
         call_loop(self.loop, self.model, y, params, arguments)
-        ensemble.y[rows] = y
-        ensemble.status[rows], ensemble.n_steps[rows], ensemble.residual[rows] = verdict
+        values = dict(zip(("y", "status", "n_steps", "residual"), (y, *verdict), strict=True))
         if self.noise is not None:
-            ensemble.input_noise[rows] = source[1]
-        return rows, records
+            values["input_noise"] = source[1]
+        return values, records
 
-    def _input(self, ensemble, rows, shape):
-        if not self.model.takes_stimulus:
-            return np.empty((0, 0)), ()
-        stimulus = np.zeros(shape)
-        if self.stimulus is not None:
-            # half a step guards against rounding: switching times are multiples of dt
-            stimulus = self.stimulus.at(self.t0 + (ensemble.step + 0.5) * self.dt, ensemble.y.shape)[rows]
+    def _input(self, ensemble, rows, stimulus):
         if self.noise is None:
-            return stimulus, ()
+            return stimulus[rows], ()
         eta = ensemble.input_noise[rows]
-        total = stimulus + eta
-        return total, (stimulus, eta, *self.noise.step_coefficients(self.dt, shape[1]), total)
+        total = stimulus[rows] + eta
+        coefficients = self.noise.step_coefficients(self.dt, eta.shape[1])
+        return total, (stimulus[rows], eta, *coefficients, total)
+
+    def stimulus_at(self, step: int, shape: tuple[int, int]) -> np.ndarray:
+        """Stimulus (trajectory, unit) that acts during a step."""
+        if self.stimulus is None:
+            return np.zeros(shape)
+        # half a step guards against rounding: switching times are multiples of dt
+        return self.stimulus.at(self.t0 + (step + 0.5) * self.dt, shape)
+
+    def start_noise(self, ensemble: Ensemble) -> None:
+        """Draw the input noise of a fresh ensemble from its stationary law."""
+        n_units = ensemble.y.shape[1]
+        address = {"trajectories": ensemble.labels, "step": ensemble.step, "stream": INITIAL_INPUT_STREAM}
+        std = np.broadcast_to(np.asarray(self.noise.std, dtype=float), (n_units,))
+        ensemble.input_noise = std * normals(self.seed, **address, n=n_units)
+
+    @property
+    def switching_steps(self) -> list[int]:
+        """Steps at which the stimulus changes."""
+        times = [] if self.stimulus is None else self.stimulus.times
+        return [round((t - self.t0) / self.dt) for t in times]
 
 
 def advance_fixed(
@@ -189,36 +215,25 @@ def advance_fixed(
     limit : int
         Largest number of steps of a chunk (bounds the memory of the records).
     """
-    last, length = ensemble.step + n_steps, ChunkLength(first=64)
+    last, length, shape = ensemble.step + n_steps, ChunkLength(first=64), ensemble.y.shape
     if run.noise is not None and ensemble.input_noise is None:
-        shape = ensemble.y.shape
-        draws = normals(
-            run.seed, trajectories=ensemble.labels, step=ensemble.step, stream=INITIAL_INPUT_STREAM, n=shape[1]
-        )
-        ensemble.input_noise = draws * np.broadcast_to(np.asarray(run.noise.std, float), (shape[1],))
-    switches = _switching_steps(run)
+        run.start_noise(ensemble)
     with worker_map(threads) as mapping:
         while ensemble.step < last:
-            to_switch = min((s - ensemble.step for s in switches if s > ensemble.step), default=last)
+            to_switch = min((s - ensemble.step for s in run.switching_steps if s > ensemble.step), default=last)
             n = length.start(min(last - ensemble.step, limit, to_switch))
             first_record = ensemble.step // run.every
-            n_records = (ensemble.step + n) // run.every - first_record
-            running = ensemble.running
-            records = np.empty((len(ensemble.y), n_records, ensemble.y.shape[1]))
-            if running.size:
-                blocks = blocks_of(running, threads)
-                for rows, part in mapping(lambda rows, n=n: run.advance(ensemble, rows, n), blocks):
-                    records[rows] = part
-            stopped = np.setdiff1d(np.arange(len(ensemble.y)), running)
-            records[stopped] = ensemble.y[stopped, None]
-            ensemble.step += n
-            length.finish(n)
+            records = np.empty((shape[0], (ensemble.step + n) // run.every - first_record, shape[1]))
+            records[:] = ensemble.y[:, None]  # stays where a trajectory has stopped
+            stimulus, running = run.stimulus_at(ensemble.step, shape), ensemble.running
+            blocks = blocks_of(running, threads) if running.size else []
+            results = mapping(lambda rows, n=n, s=stimulus: run.advance(ensemble, rows, n, s), blocks)
+            for rows, (_, part) in zip(blocks, results, strict=True):
+                records[rows] = part
             store(first_record, records)
-
-
-def _switching_steps(run: FixedRun) -> list[int]:
-    times = [] if run.stimulus is None else run.stimulus.times
-    return [round((t - run.t0) / run.dt) for t in times]
+            parts = [(rows, values) for rows, (values, _) in zip(blocks, results, strict=True)]
+            ensemble.commit(parts, step=ensemble.step + n)
+            length.finish(n)
 
 
 @dataclass(frozen=True)
@@ -237,18 +252,16 @@ class AdaptiveRun:
         object.__setattr__(self, "loop", compile_loop(integrators.adaptive_loop, self.model.kernel))
         object.__setattr__(self, "values", self.model.parameters(self.model.kernel))
 
-    def advance(self, ensemble, rows, t_end, stimulus, n_trials, records, n_recorded) -> None:
-        """Advance the trajectories `rows` until `t_end` or for a number of trial steps."""
-        names = ("y", "time", "step_size", "previous_error", "status", "n_steps", "residual")
-        y, t, h, error, *verdict = (getattr(ensemble, name)[rows] for name in names)
-        part, counts = records[rows], n_recorded[rows]
+    def advance(self, ensemble, rows, t_end, stimulus, n_trials, records) -> tuple[dict[str, np.ndarray], np.ndarray]:
+        """New values of the trajectories `rows` at `t_end` or after a number of trial steps, and their records."""
+        names = ("y", "time", "step_size", "previous_error", "status", "n_steps", "residual", "n_recorded")
+        y, t, h, error, *verdict, counts = (getattr(ensemble, name)[rows] for name in names)
+        part = records[rows]
         params = bound_arguments(self.model, self.model.kernel, self.values, len(rows), stimulus[rows])
         limits = (self.rtol, self.atol, self.tolerance, n_trials)
         arguments = (y, t, h, error, t_end, limits, self.t_eval, tuple(verdict), part, counts, params)
         call_loop(self.loop, self.model, y, params, arguments)
-        for name, values in zip(names, (y, t, h, error, *verdict), strict=True):
-            getattr(ensemble, name)[rows] = values
-        records[rows], n_recorded[rows] = part, counts
+        return dict(zip(names, (y, t, h, error, *verdict, counts), strict=True)), part
 
 
 def advance_adaptive(
@@ -268,29 +281,26 @@ def advance_adaptive(
         ``report(time)`` once a chunk, with the time that all trajectories have reached.
     threads : int
     """
-    n_recorded = np.zeros(len(ensemble.y), dtype=np.int64)
     start = float(ensemble.time.min())
     switches = [] if run.stimulus is None else [float(t) for t in run.stimulus.times if start < t < t_end]
     n_trials_left = np.full(len(ensemble.y), run.max_steps)
     with worker_map(threads) as mapping:
-        for segment_end in [*switches, t_end]:
+        for segment_start, segment_end in pairwise([start, *switches, t_end]):
+            ensemble.status[ensemble.status == integrators.COMPLETED] = RUNNING
             stimulus = np.zeros(ensemble.y.shape)
             if run.stimulus is not None:
-                stimulus = run.stimulus.at(float(ensemble.time[ensemble.running].min(initial=t_end)), ensemble.y.shape)
+                stimulus = run.stimulus.at(segment_start, ensemble.y.shape)
             length = ChunkLength(first=64)
             while (running := ensemble.running).size:
-                n = length.start(int(n_trials_left[running].min()))
-                mapping(
-                    lambda rows, n=n, end=segment_end, stimulus=stimulus: run.advance(
-                        ensemble, rows, end, stimulus, n, records, n_recorded
-                    ),
-                    blocks_of(running, threads),
-                )
+                n, blocks = length.start(int(n_trials_left[running].min())), blocks_of(running, threads)
+                arguments = (segment_end, stimulus, n, records)
+                results = mapping(lambda rows, a=arguments: run.advance(ensemble, rows, *a), blocks)
+                for rows, (_, part) in zip(blocks, results, strict=True):
+                    records[rows] = part
+                ensemble.commit([(rows, values) for rows, (values, _) in zip(blocks, results, strict=True)])
                 length.finish(n)
                 n_trials_left[running] -= n
                 ensemble.status[(n_trials_left <= 0) & (ensemble.status == RUNNING)] = integrators.STALLED
                 report(float(ensemble.time[running].min()))
-            if segment_end < t_end:
-                ensemble.status[ensemble.status == integrators.COMPLETED] = RUNNING
-    for row in np.flatnonzero(n_recorded < records.shape[1]):
-        records[row, n_recorded[row] :] = ensemble.y[row]
+    for row in np.flatnonzero(ensemble.n_recorded < records.shape[1]):
+        records[row, ensemble.n_recorded[row] :] = ensemble.y[row]

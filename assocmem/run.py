@@ -9,14 +9,20 @@ from tqdm import tqdm
 from assocmem.checks import check_inputs, check_settings
 from assocmem.ensemble import AdaptiveRun, Ensemble, FixedRun, advance_adaptive, advance_fixed, default_threads
 from assocmem.inputs import OrnsteinUhlenbeck, Schedule, SteadyState
-from assocmem.integrators import COMPLETED, DIVERGED, METHODS, RUNNING, STALLED
+from assocmem.integrators import COMPLETED, DIVERGED, METHODS, RUNNING, STALLED, STEADY
 from assocmem.models.base import Flow, Map
 from assocmem.observables import Observable
 from assocmem.provenance import describe, run_attributes
 
 __all__ = ["DivergedError", "Run", "SimulationInterrupted"]
 
-STATUS_MEANINGS = ("completed", "steady", "diverged", "stalled")
+STATUS_MEANINGS = {
+    RUNNING: "running",
+    COMPLETED: "completed",
+    STEADY: "steady",
+    DIVERGED: "diverged",
+    STALLED: "stalled",
+}
 RECORD_BYTES = 2**26  # states kept at a time; with observables, they are all that memory holds
 
 
@@ -95,7 +101,7 @@ class Run:
             try:
                 advance()
             except KeyboardInterrupt as interrupt:
-                raise SimulationInterrupted(self._dataset()) from interrupt
+                raise SimulationInterrupted(self._partial_dataset()) from interrupt
         self._check_divergence()
         return self._dataset()
 
@@ -150,8 +156,10 @@ class Run:
         self.times = times
         records = np.full((len(ensemble.y), times.size, ensemble.y.shape[1]), np.nan)
         run = AdaptiveRun(self.model, self.rtol, self.atol, self._tolerance, self.max_steps, times, self.stimulus)
-        advance_adaptive(run, ensemble, t_end, records, self._report, threads=self.threads)
-        self._store(slice(0, times.size), records)
+        try:
+            advance_adaptive(run, ensemble, t_end, records, self._report, threads=self.threads)
+        finally:
+            self._store(slice(0, times.size), records)
 
     @property
     def _tolerance(self) -> float:
@@ -187,6 +195,7 @@ class Run:
         ensemble = Ensemble(y, self._labels(len(y)))
         if self.is_adaptive:
             ensemble.time, ensemble.previous_error = np.full(len(y), float(self.t0)), np.ones(len(y))
+            ensemble.n_recorded = np.zeros(len(y), dtype=np.int64)
             ensemble.step_size = np.full(len(y), self.dt or 0.0)  # 0: to be found from the slope
         return ensemble
 
@@ -226,7 +235,10 @@ class Run:
             if name in ds:
                 setattr(ensemble, name, np.array(ds[name].values))
         if self.is_adaptive:
+            if np.any(ds.status.values == RUNNING):
+                raise ValueError("y0 must be a finished run: an interrupted adaptive run cannot be continued")
             ensemble.time = np.full(len(ensemble.y), float(ds.attrs["end_time"]))
+            ensemble.n_recorded = np.zeros(len(ensemble.y), dtype=np.int64)
         ensemble.n_steps[:] = ds.n_steps.values
         return ensemble
 
@@ -255,6 +267,14 @@ class Run:
     def _stop_times(self) -> np.ndarray:
         return self.ensemble.time if self.is_adaptive else self.t0 + self.ensemble.n_steps * self.dt
 
+    def _partial_dataset(self) -> xr.Dataset:
+        """What an interrupted run has finished: the records up to the time that it has reached."""
+        if not self.recorded:
+            self.times = np.array([self._time()])
+            self._store(slice(0, 1), self.ensemble.y[:, None])
+        reached = float(self.ensemble.time.min()) if self.is_adaptive else self._time() + 0.5 * self.dt
+        return self._dataset().isel(time=np.flatnonzero(self.times <= reached))
+
     def _dataset(self) -> xr.Dataset:
         model, ensemble = self.model, self.ensemble
         variables = {}
@@ -263,7 +283,11 @@ class Run:
             units = model.state_units if observable is None else observable.units
             last = ("unit",) if observable is None else ((observable.dim or name + "_dim",) if values.ndim == 3 else ())
             variables[name] = (("trajectory", "time", *last), values, {"units": units})
-        flags = {"flag_values": np.arange(4), "flag_meanings": " ".join(STATUS_MEANINGS), "units": "1"}
+        flags = {
+            "flag_values": list(STATUS_MEANINGS),
+            "flag_meanings": " ".join(STATUS_MEANINGS.values()),
+            "units": "1",
+        }
         per_time = f"{model.state_units}/{model.time_units}"
         variables |= {
             "final_state": (("trajectory", "unit"), ensemble.y, {"units": model.state_units}),

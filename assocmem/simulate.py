@@ -99,7 +99,7 @@ def simulate(
     DivergedError
         If a state is no longer finite or a step size has vanished.
     SimulationInterrupted
-        On Ctrl-C; carries what was finished.
+        On Ctrl-C; carries what was finished, which a fixed-step method can continue bit-exactly.
     """
     if not isinstance(model, Flow):
         raise TypeError(f"model must be a Flow (for a Map use iterate), got {type(model).__name__}")

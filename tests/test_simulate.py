@@ -449,19 +449,51 @@ def test_continuation_refuses_other_settings(network, starts):
 def test_ctrl_c_keeps_what_is_finished(network, starts, monkeypatch):
     calls = []
 
-    def interrupt_second_chunk(self, ensemble, rows, n_steps):
-        calls.append(n_steps)
-        if len(calls) == 2:
+    def interrupt_second_chunk(self, *arguments):
+        calls.append(arguments)
+        if len(calls) == 4:  # amid the blocks of the second chunk
             raise KeyboardInterrupt
-        return advance(self, ensemble, rows, n_steps)
+        return advance(self, *arguments)
 
     advance = ensemble.FixedRun.advance
     monkeypatch.setattr(ensemble.FixedRun, "advance", interrupt_second_chunk)
-    monkeypatch.setattr(ensemble, "BLOCK_ROWS", 1000)
+    monkeypatch.setattr(ensemble, "BLOCK_ROWS", 20)  # two blocks of 37 trajectories
     with pytest.raises(SimulationInterrupted) as interrupt:
-        run(network, starts, duration=100.0)
+        run(network, starts, duration=100.0, **NOISY)
     monkeypatch.undo()
     partial = interrupt.value.dataset
-    assert partial.attrs["last_step"] == 64
-    resumed = run(network, partial, duration=100.0 - 32.0)
-    np.testing.assert_array_equal(resumed.final_state, run(network, starts, duration=100.0).final_state)
+    assert partial.attrs["last_step"] == 64 and partial.sizes["time"] == 65
+    assert not np.any(np.isnan(partial.potential))
+    resumed = run(network, partial, duration=100.0 - 32.0, noise=NOISY["noise"])
+    np.testing.assert_array_equal(resumed.final_state, run(network, starts, duration=100.0, **NOISY).final_state)
+
+
+def test_an_interrupted_adaptive_run_keeps_its_records(network, starts, monkeypatch):
+    def interrupt_later(self, *arguments):
+        if self.calls:
+            raise KeyboardInterrupt
+        self.calls.append(arguments)
+        return advance(self, *arguments)
+
+    advance = ensemble.AdaptiveRun.advance
+    monkeypatch.setattr(ensemble.AdaptiveRun, "calls", [], raising=False)
+    monkeypatch.setattr(ensemble.AdaptiveRun, "advance", interrupt_later)
+    monkeypatch.setattr(ensemble, "ChunkLength", lambda first: FewSteps())
+    options = {"method": "dopri5", "t_eval": np.linspace(0.0, 20.0, 41)}
+    with pytest.raises(SimulationInterrupted) as interrupt:
+        run(network, starts[:4], **options)
+    monkeypatch.undo()
+    partial = interrupt.value.dataset
+    assert 0 < partial.sizes["time"] < 41
+    whole = run(network, starts[:4], **options).potential
+    np.testing.assert_array_equal(partial.potential, whole.sel(time=partial.time))
+    with pytest.raises(ValueError, match="an interrupted adaptive run cannot be continued"):
+        run(network, partial, method="dopri5")
+
+
+class FewSteps:
+    def start(self, limit):
+        return 5
+
+    def finish(self, n_done):
+        pass

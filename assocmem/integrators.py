@@ -171,14 +171,17 @@ def ornstein_uhlenbeck_input(noise, step, source):
 
 @kernel
 def judge(y, slope, tolerance):
-    """Status of one trajectory: diverged, steady (all slopes below `tolerance`) or running."""
+    """Status of one trajectory: diverged, steady (all slopes below a positive `tolerance`) or running."""
     always_inline()
     n_invalid, n_moving = 0, 0
     for i in range(y.size):
         n_invalid += 0 if abs(y[i]) <= LARGEST else 1
-        n_moving += 0 if abs(slope[i]) < tolerance else 1
     if n_invalid > 0:
         return DIVERGED
+    if tolerance == 0.0:
+        return RUNNING
+    for i in range(y.size):
+        n_moving += 0 if abs(slope[i]) < tolerance else 1
     return RUNNING if n_moving > 0 else STEADY
 
 

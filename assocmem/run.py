@@ -248,18 +248,17 @@ class Run:
             return
         row = failed[np.argmin(self._stop_times()[failed])]
         label, time = int(self.ensemble.labels[row]), float(self._stop_times()[row])
-        what = (
-            "its step size vanished or max_steps was reached"
-            if self.ensemble.status[row] == STALLED
-            else ("its state is no longer finite")
-        )
+        is_stalled = self.ensemble.status[row] == STALLED
+        what = "its step size vanished or max_steps was reached" if is_stalled else "its state is no longer finite"
+        parameters = describe(self.model)
+        scalars = {k: v for k, v in parameters.items() if not isinstance(v, list | dict)}
         raise DivergedError(
             f"trajectory {label} diverged at time {time:g} {self.model.time_units}: {what} "
             f"({failed.size} of {len(self.ensemble.y)} trajectories; method {self.method}, dt {self.dt}; "
-            f"parameters {describe(self.model)})",
+            f"parameters {scalars})",
             trajectory=label,
             time=time,
-            parameters=describe(self.model),
+            parameters=parameters,
         )
 
     # results

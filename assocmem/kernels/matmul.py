@@ -15,7 +15,7 @@ from numba.core.errors import TypingError
 from assocmem.jit import intrinsic, kernel
 from assocmem.kernels.bits import fma
 
-__all__ = ["matmul"]
+__all__ = ["leaky_matmul", "matmul"]
 
 
 def _vector_width() -> int:
@@ -29,49 +29,72 @@ def _vector_width() -> int:
 WIDTH = _vector_width()
 
 
-def _tile(rows, vectors, width=WIDTH):
-    """Intrinsic for ``out[b:b+rows, j:j+vectors*width] = x[b:b+rows] @ w[:, j:j+vectors*width]``."""
+def _tile(rows, vectors, finish, width=WIDTH):
+    """Intrinsic that writes ``finish(x[b:b+rows] @ w[:, j:j+vectors*width])`` to the same place of `out`."""
 
     @intrinsic
-    def tile(typing, x, w, out, b, j):
+    def tile(typing, x, w, out, extra, b, j):
         for array in (x, w, out):
             if not isinstance(array, types.Array) or (array.dtype, array.ndim, array.layout) != (types.float64, 2, "C"):
                 raise TypingError(f"matmul needs C-contiguous float64 arrays of two dimensions, got {array}")
-        return types.void(x, w, out, types.intp, types.intp), _tile_code(
-            rows, ir.VectorType(ir.DoubleType(), width), vectors
-        )
+        code = _tile_code(rows, ir.VectorType(ir.DoubleType(), width), vectors, finish)
+        return types.void(x, w, out, extra, types.intp, types.intp), code
 
     return tile
 
 
-def _tile_code(rows, vector, vectors):
+def _tile_code(rows, vector, vectors, finish):
     def code(context, builder, signature, args):
-        arrays = [context.make_array(t)(context, builder, a) for t, a in zip(signature.args[:3], args[:3], strict=True)]
-        n_inner, n_columns = (builder.extract_value(a.shape, 1) for a in arrays[:2])
-        b, j = args[3:]
-        x_rows = [_element(builder, arrays[0].data, builder.add(b, b.type(r)), n_inner) for r in range(rows)]
+        x, w, out = (context.make_array(t)(context, builder, a) for t, a in zip(signature.args, args[:3], strict=False))
+        extra_values = cgutils.unpack_tuple(builder, args[3])
+        extra = [context.make_array(t)(context, builder, a) for t, a in zip(signature.args[3], extra_values, strict=True)]
+        n_inner, n_columns = (builder.extract_value(a.shape, 1) for a in (x, w))
+        b, j = args[4:]
+        numbers = [builder.add(b, b.type(r)) for r in range(rows)]
+        x_rows = [_element(builder, x.data, number, n_inner) for number in numbers]
         zero = ir.Constant(vector, [0.0] * vector.count)
         sums = [[cgutils.alloca_once_value(builder, zero) for _ in range(vectors)] for _ in range(rows)]
         with cgutils.for_range(builder, n_inner) as loop:
-            w_row = _element(builder, arrays[1].data, loop.index, n_columns, j)
-            w_vectors = [builder.load(_vector_pointer(builder, w_row, vector, v), align=8) for v in range(vectors)]
+            w_row = _element(builder, w.data, loop.index, n_columns, j)
+            w_vectors = [_load(builder, w_row, vector, v) for v in range(vectors)]
             for x_row, row_sums in zip(x_rows, sums, strict=True):
                 scalar = _spread(builder, builder.load(builder.gep(x_row, [loop.index])), vector)
                 for w_vector, total in zip(w_vectors, row_sums, strict=True):
                     builder.store(_vector_fma(builder, scalar, w_vector, builder.load(total)), total)
-        for r, row_sums in enumerate(sums):
-            out_row = _element(builder, arrays[2].data, builder.add(b, b.type(r)), n_columns, j)
+        for number, row_sums in zip(numbers, sums, strict=True):
+            # what has a row for each trajectory is read at that row, what is the same for all at its only one
+            pointers = [
+                _element(builder, a.data, number if kind.ndim == 2 else b.type(0), n_columns, j)
+                for a, kind in zip(extra, signature.args[3], strict=True)
+            ]
+            out_row = _element(builder, out.data, number, n_columns, j)
             for v, total in enumerate(row_sums):
-                builder.store(builder.load(total), _vector_pointer(builder, out_row, vector, v), align=8)
+                operands = [_load(builder, pointer, vector, v) for pointer in pointers]
+                value = finish(builder, builder.load(total), *operands)
+                builder.store(value, _vector_pointer(builder, out_row, vector, v), align=8)
         return context.get_dummy_value()
 
     return code
+
+
+def _plain(builder, total):
+    return total
+
+
+def _leaky(builder, total, drive, leak, stimulus, y):
+    """((total + drive) + stimulus - y) * leak, each operation rounded."""
+    total = builder.fadd(builder.fadd(total, drive), stimulus)
+    return builder.fmul(builder.fsub(total, y), leak)
 
 
 def _element(builder, data, row, n_columns, column=None):
     """Pointer to ``data[row, column]``."""
     index = builder.mul(row, n_columns)
     return builder.gep(data, [index if column is None else builder.add(index, column)])
+
+
+def _load(builder, row, vector, number):
+    return builder.load(_vector_pointer(builder, row, vector, number), align=8)
 
 
 def _vector_pointer(builder, row, vector, number):
@@ -92,28 +115,28 @@ def _vector_fma(builder, a, b, c):
     return builder.call(cgutils.get_or_insert_function(builder.module, function_type, name), [a, b, c])
 
 
-def _product(rows, vectors):
+def _product(rows, vectors, finish):
     """Product for `rows` or more rows by tiles of rows x vectors."""
-    wide, narrow, columns = _tile(rows, vectors), _tile(rows, 1), vectors * WIDTH
+    wide, narrow, columns = _tile(rows, vectors, finish), _tile(rows, 1, finish), vectors * WIDTH
 
     @kernel
-    def product(x, weights, out):
+    def product(x, weights, out, extra):
         n_rows, n_columns = out.shape
         whole = n_columns - n_columns % columns
         # the last tile is shifted back to overlap the one before it: it writes the same bits again
         for j in range(0, whole, columns):
             for b in range(0, n_rows, rows):
-                wide(x, weights, out, min(b, n_rows - rows), j)
+                wide(x, weights, out, extra, min(b, n_rows - rows), j)
         for j in range(whole, n_columns, WIDTH):
             for b in range(0, n_rows, rows):
-                narrow(x, weights, out, min(b, n_rows - rows), min(j, n_columns - WIDTH))
+                narrow(x, weights, out, extra, min(b, n_rows - rows), min(j, n_columns - WIDTH))
 
     return product
 
 
 @kernel
-def _product_one(x, weights, out):
-    """Product for a single row: it reads each weight once, so it runs along the rows of the weights, four at a time."""
+def _single_row(x, weights, out):
+    """Product for one row: it reads each weight once, so it runs along the rows of the weights, four at a time."""
     n_inner, n_columns = weights.shape
     source, total = x[0], out[0]
     total[:] = 0.0
@@ -131,13 +154,34 @@ def _product_one(x, weights, out):
             total[j] = fma(source[k], row[j], total[j])
 
 
-# AVX-512 has 32 vector registers, AVX2 and SSE 16, NEON 32: a tile takes up to 24 or 12 of them for its sums. The fewer
-# rows, the more vectors, so that enough independent chains hide the latency of an addition.
-_MANY = 8 if WIDTH == 8 else 4
-_product_two = _product(2, 8 if WIDTH == 8 else 4)
-_product_four = _product(4, 6 if WIDTH == 8 else 3)
-_product_many = _product(_MANY, 3)
-_single = _tile(1, 1, width=1)
+def _any_product(finish):
+    """Product for two or more rows: AVX-512 has 32 vector registers, AVX2 and SSE 16, NEON 32.
+
+    A tile takes up to 24 or 12 of them for its sums; the fewer rows, the more vectors, so that enough independent
+    chains hide the latency of an addition.
+    """
+    most = 8 if WIDTH == 8 else 4
+    two, four = _product(2, 8 if WIDTH == 8 else 4, finish), _product(4, 6 if WIDTH == 8 else 3, finish)
+    many, single = _product(most, 3, finish), _tile(1, 1, finish, width=1)
+
+    @kernel
+    def product(x, weights, out, extra):
+        n_rows, n_columns = out.shape
+        if n_columns < WIDTH:
+            for b in range(n_rows):
+                for j in range(n_columns):
+                    single(x, weights, out, extra, b, j)
+        elif n_rows >= most:
+            many(x, weights, out, extra)
+        elif n_rows >= 4:
+            four(x, weights, out, extra)
+        else:
+            two(x, weights, out, extra)
+
+    return product
+
+
+_plain_product, _leaky_product = _any_product(_plain), _any_product(_leaky)
 
 
 @kernel
@@ -152,16 +196,31 @@ def matmul(x, weights, out):
     out : float64 array (trajectory, post), C-contiguous
         Overwritten; must not overlap `x`. ``out[b]`` depends on ``x[b]`` and `weights` alone, to the last bit.
     """
-    n_rows, n_columns = out.shape
-    if n_rows == 1:
-        _product_one(x, weights, out)
-    elif n_columns < WIDTH:
-        for b in range(n_rows):
-            for j in range(n_columns):
-                _single(x, weights, out, b, j)
-    elif n_rows >= _MANY:
-        _product_many(x, weights, out)
-    elif n_rows >= 4:
-        _product_four(x, weights, out)
+    if x.shape[0] == 1:
+        _single_row(x, weights, out)
     else:
-        _product_two(x, weights, out)
+        _plain_product(x, weights, out, ())
+
+
+@kernel
+def leaky_matmul(x, weights, y, drive, stimulus, leak, out):
+    """Write ``out = (x @ weights + drive + stimulus - y) * leak``, the velocity of leaky units with rates `x`.
+
+    One pass over memory instead of two: the sums are finished while they are in registers.
+
+    Parameters
+    ----------
+    x, weights : float64 arrays
+        As for `matmul`.
+    y, stimulus : float64 arrays (trajectory, post), C-contiguous
+    drive, leak : float64 arrays (post,), C-contiguous
+        Constant input, and rate of the leak per unit of time.
+    out : float64 array (trajectory, post), C-contiguous
+        Overwritten; must overlap none of the others.
+    """
+    if x.shape[0] > 1:
+        _leaky_product(x, weights, out, (drive, leak, stimulus, y))
+        return
+    _single_row(x, weights, out)
+    for j in range(out.shape[1]):
+        out[0, j] = (out[0, j] + drive[j] + stimulus[0, j] - y[0, j]) * leak[j]

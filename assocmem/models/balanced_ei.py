@@ -7,34 +7,22 @@ import xarray as xr
 
 from assocmem.jit import kernel
 from assocmem.kernels.activations import PowerLaw, SoftplusSquared, power_law_rate, softplus_squared_rate
-from assocmem.kernels.bits import always_inline
-from assocmem.kernels.matmul import matmul
+from assocmem.kernels.matmul import leaky_matmul
 from assocmem.models.base import Flow
 
 __all__ = ["BalancedEI"]
 
 
 @kernel
-def _leak_towards_input(y, dy, stimulus, drive, leak):
-    always_inline()
-    for b in range(y.shape[0]):
-        for i in range(y.shape[1]):
-            # times 1 / tau: a division costs as much as all the rest of this loop
-            dy[b, i] = (dy[b, i] + drive[i] + stimulus[b, i] - y[b, i]) * leak[i]
-
-
-@kernel
 def _power_law_rhs(t, y, dy, work, stimulus, weights_from, drive, leak, gain, exponent):
     power_law_rate(y, gain, exponent, work)
-    matmul(work, weights_from, dy)
-    _leak_towards_input(y, dy, stimulus, drive, leak)
+    leaky_matmul(work, weights_from, y, drive, stimulus, leak, dy)
 
 
 @kernel
 def _softplus_squared_rhs(t, y, dy, work, stimulus, weights_from, drive, leak, gain):
     softplus_squared_rate(y, gain, work)
-    matmul(work, weights_from, dy)
-    _leak_towards_input(y, dy, stimulus, drive, leak)
+    leaky_matmul(work, weights_from, y, drive, stimulus, leak, dy)
 
 
 def _frozen_copy(name: str, values, shape: tuple[int, ...]) -> np.ndarray:

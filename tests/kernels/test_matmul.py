@@ -5,7 +5,7 @@ import pytest
 from numba.core.errors import TypingError
 
 from assocmem.jit import compile_loop
-from assocmem.kernels.matmul import matmul
+from assocmem.kernels.matmul import leaky_matmul, matmul
 from tests import naive
 
 
@@ -42,6 +42,25 @@ def test_a_row_has_the_same_bits_in_every_batch(split, rng):
     x, weights = rng.normal(size=(21, 150)), rng.normal(size=(150, 150))
     parts = [product(part, weights) for part in np.array_split(x, split)]
     np.testing.assert_array_equal(np.concatenate(parts), product(x, weights))
+
+
+@pytest.mark.parametrize("n_columns", [1, 7, 8, 25, 50])
+@pytest.mark.parametrize("n_rows", [1, 2, 3, 5, 9])
+def test_leaky_product_is_the_product_with_its_leak(n_rows, n_columns, rng):
+    x, weights = rng.normal(size=(n_rows, 11)), rng.normal(size=(11, n_columns))
+    y, stimulus = rng.normal(size=(2, n_rows, n_columns))
+    drive, leak = rng.normal(size=(2, n_columns))
+    out = np.full((n_rows, n_columns), np.nan)
+    compile_loop(leaky_loop)(x, weights, y, drive, stimulus, leak, out)
+    # the same operations in the same order: equal to the bit
+    np.testing.assert_array_equal(out, (product(x, weights) + drive + stimulus - y) * leak)
+
+
+def leaky_loop():
+    def loop(x, weights, y, drive, stimulus, leak, out):
+        leaky_matmul(x, weights, y, drive, stimulus, leak, out)
+
+    return loop
 
 
 def test_an_empty_inner_dimension_gives_zeros():

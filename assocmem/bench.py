@@ -106,6 +106,7 @@ def numpy_rk4(batch: int, n_steps: int, threads: int) -> Callable:
             k2 = rhs(u + 0.5 * DT * k1)
             k3 = rhs(u + 0.5 * DT * k2)
             u = u + DT / 6.0 * (k1 + 2.0 * k2 + 2.0 * k3 + rhs(u + DT * k3))
+        return u
 
     return run
 
@@ -117,6 +118,7 @@ def numpy_euler_maruyama(batch: int, n_steps: int, threads: int) -> Callable:
         rng, u = np.random.default_rng(1), y0
         for _ in range(n_steps):
             u = u + DT * rhs(u) + amplitude * rng.standard_normal(u.shape)
+        return u
 
     return run
 

@@ -1,0 +1,33 @@
+"""The benchmark compares like with like: its contenders end in the same states."""
+
+import numpy as np
+import pytest
+
+from assocmem import bench
+
+
+@pytest.mark.parametrize("batch", [1, 5])
+def test_contenders_do_the_same_work(batch):
+    ours = bench.assocmem_rk4(batch, 20, 1)().final_state.values
+    np.testing.assert_allclose(bench.numpy_rk4(batch, 20, 1)(), ours, rtol=1e-12)  # another order of summation
+    adaptive = bench.assocmem_dopri5(batch, 20, 1)().final_state.values
+    np.testing.assert_allclose(adaptive, ours, rtol=1e-4)  # its tolerance is 1e-6 per step
+    scipy = [solution.y[:, -1] for solution in bench.scipy_solve_ivp(batch, 20, 1)()]
+    np.testing.assert_allclose(scipy, adaptive, rtol=1e-4)
+
+
+def test_jax_does_the_same_work():
+    pytest.importorskip("jax")
+    ours = bench.assocmem_rk4(3, 20, 1)().final_state.values
+    np.testing.assert_allclose(np.asarray(bench.jax_scan_rk4(3, 20, 1)()), ours, rtol=1e-12)  # order of summation
+
+
+def test_noise_has_the_same_strength():
+    ours = bench.assocmem_euler_maruyama(100, 40, 1)().final_state.values
+    numpy = bench.numpy_euler_maruyama(100, 40, 1)()
+    # 15000 values: standard error of the standard deviation 0.6 %; five of them
+    assert ours.std(axis=0).mean() == pytest.approx(numpy.std(axis=0).mean(), rel=0.03)
+
+
+def test_a_measurement_is_a_time():
+    assert 0.0 < bench._child("numpy_rk4", 1, 1, 0.001) < 1.0

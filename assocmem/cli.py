@@ -57,9 +57,7 @@ def _parser():
     _add_reproduce(commands)
     claims = commands.add_parser("claims", help="print the recorded claims")
     claims.add_argument("--json", action="store_true", help="as a JSON list")
-    claims.add_argument(
-        "--dir", type=Path, default=Path("figures"), help="folder of the record (%(default)s)"
-    )
+    claims.add_argument("--dir", type=Path, default=Path("figures"), help="folder of the record (%(default)s)")
     claims.set_defaults(command=_claims)
     listing = commands.add_parser("list", help="list papers and experiments")
     listing.set_defaults(command=_list)
@@ -99,11 +97,7 @@ def _reproduce(arguments, _):
 
 def _claims(arguments, _):
     rows = read_claims(arguments.dir)
-    print(
-        json.dumps(rows, indent=1, ensure_ascii=False)
-        if arguments.json
-        else claims_table(rows, keys=CLAIM_KEYS)
-    )
+    print(json.dumps(rows, indent=1, ensure_ascii=False) if arguments.json else claims_table(rows, keys=CLAIM_KEYS))
     return 0
 
 

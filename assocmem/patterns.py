@@ -20,9 +20,7 @@ MINIMUM_RATE = 0.01  # Hz; additive noise never takes a cue below it
 DECORRELATIONS = (None, "whiten", "project")
 
 
-def lognormal_patterns(
-    n_patterns: int, n_units: int, *, mean: float = 5.0, sd: float = 5.0, seed: int
-) -> xr.DataArray:
+def lognormal_patterns(n_patterns: int, n_units: int, *, mean: float = 5.0, sd: float = 5.0, seed: int) -> xr.DataArray:
     """Independent log-normal rates, the synthetic patterns of the balanced network.
 
     Parameters
@@ -116,16 +114,8 @@ def photograph_patterns(
         )
     chosen = rng.choice(sharp, n_patterns, replace=False)
     values = _decorrelated(ensemble, decorrelate, n_units, rng)[chosen]
-    return _label(
-        rank_remap(values, mean=mean, sd=sd),
-        source=f"photographs ({source})",
-        mean=mean,
-        sd=sd,
-        seed=seed,
-        decorrelate=decorrelate or "none",
-        patch_height=shape[0],
-        patch_width=shape[1],
-    )
+    attrs = {"source": f"photographs ({source})", "decorrelate": decorrelate or "none"}
+    return _label_images(values, shape, mean=mean, sd=sd, seed=seed, **attrs)
 
 
 def digit_patterns(
@@ -181,16 +171,8 @@ def digit_patterns(
     factors = (1, shape[0] / 8, shape[1] / 8)
     ensemble = zoom(grey, factors, order=1, grid_mode=True, mode="nearest").reshape(-1, n_units)
     values = _decorrelated(ensemble, decorrelate, n_units, rng)[chosen]
-    patterns = _label(
-        rank_remap(values, mean=mean, sd=sd),
-        source="digits (scikit-learn)",
-        mean=mean,
-        sd=sd,
-        seed=seed,
-        decorrelate=decorrelate or "none",
-        patch_height=shape[0],
-        patch_width=shape[1],
-    )
+    attrs = {"source": "digits (scikit-learn)", "decorrelate": decorrelate or "none"}
+    patterns = _label_images(values, shape, mean=mean, sd=sd, seed=seed, **attrs)
     return patterns.assign_coords(digit=("pattern", classes[chosen], {"units": "1"}))
 
 
@@ -342,6 +324,12 @@ def _decorrelated(ensemble, method, n_units, rng):
     if method == "whiten":
         return images.whitened(ensemble)
     return (ensemble - ensemble.mean(axis=0)) @ rng.standard_normal((ensemble.shape[1], n_units))
+
+
+def _label_images(values, shape, *, mean, sd, seed, source, decorrelate):
+    rates = rank_remap(values, mean=mean, sd=sd)
+    attrs = {"source": source, "decorrelate": decorrelate, "patch_height": shape[0], "patch_width": shape[1]}
+    return _label(rates, mean=mean, sd=sd, seed=seed, **attrs)
 
 
 def _label(rates, *, mean, sd, seed, **attrs):

@@ -165,9 +165,7 @@ def seed_key(seed: int) -> tuple[int, int]:
     return int(key0), int(key1)
 
 
-def uniforms(
-    seed: int, *, trajectories: int | ArrayLike, step: int, stream: int = 0, n: int
-) -> np.ndarray:
+def uniforms(seed: int, *, trajectories: int | ArrayLike, step: int, stream: int = 0, n: int) -> np.ndarray:
     """Uniform random numbers in [0, 1) of one step, the same bits that compiled loops draw.
 
     Parameters
@@ -198,9 +196,7 @@ def uniforms(
     return _rows(fill_uniforms, seed, trajectories, step, stream, n)
 
 
-def normals(
-    seed: int, *, trajectories: int | ArrayLike, step: int, stream: int = 0, n: int
-) -> np.ndarray:
+def normals(seed: int, *, trajectories: int | ArrayLike, step: int, stream: int = 0, n: int) -> np.ndarray:
     """Standard normal random numbers of one step, the same bits that compiled loops draw.
 
     Parameters

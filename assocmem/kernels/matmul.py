@@ -47,7 +47,9 @@ def _tile_code(rows, vector, vectors, finish):
     def code(context, builder, signature, args):
         x, w, out = (context.make_array(t)(context, builder, a) for t, a in zip(signature.args, args[:3], strict=False))
         extra_values = cgutils.unpack_tuple(builder, args[3])
-        extra = [context.make_array(t)(context, builder, a) for t, a in zip(signature.args[3], extra_values, strict=True)]
+        extra = [
+            context.make_array(t)(context, builder, a) for t, a in zip(signature.args[3], extra_values, strict=True)
+        ]
         n_inner, n_columns = (builder.extract_value(a.shape, 1) for a in (x, w))
         b, j = args[4:]
         numbers = [builder.add(b, b.type(r)) for r in range(rows)]

@@ -1,0 +1,22 @@
+"""Reproduction of papers: experiments that compute, plot and check what a paper found."""
+
+from assocmem.papers.balanced_ei import PAPER as _BALANCED_EI
+from assocmem.papers.base import Claim, Experiment, Paper, Run, select
+from assocmem.papers.record import claims_table, merge_claims, read_claims
+from assocmem.papers.reproduce import Outcome, reproduce
+
+PAPERS = {paper.name: paper for paper in (_BALANCED_EI,)}
+
+__all__ = [
+    "PAPERS",
+    "Claim",
+    "Experiment",
+    "Outcome",
+    "Paper",
+    "Run",
+    "claims_table",
+    "merge_claims",
+    "read_claims",
+    "reproduce",
+    "select",
+]

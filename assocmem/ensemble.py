@@ -19,13 +19,15 @@ from assocmem import integrators
 from assocmem.inputs import OrnsteinUhlenbeck, Schedule
 from assocmem.integrators import INITIAL_INPUT_STREAM, RUNNING
 from assocmem.jit import CompilationError, compile_loop, diagnose
+from assocmem.kernels.matmul import aligned_empty
 from assocmem.models.base import STIMULUS, WORK, Flow, Map, kernel_arguments
 from assocmem.random import normals, seed_key
 
 __all__ = ["Ensemble", "advance_adaptive", "advance_fixed", "default_threads"]
 
 CHUNK_SECONDS = 0.2  # how long an interrupt waits, and how often progress is shown
-BLOCK_ROWS = 32  # scratch of a block stays in the L2 cache, and its rows share each load of the weights
+MOST_ROWS, FEWEST_ROWS = 64, 16  # of a block: rows share each load of the weights ...
+BLOCK_VALUES = 9600  # ... while a block of this many values and its scratch stay in the L2 cache
 
 
 @dataclass
@@ -83,16 +85,18 @@ def worker_map(threads: int) -> Iterator[Callable]:
         yield lambda function, items: list(pool.map(function, items))
 
 
-def blocks_of(rows: np.ndarray, threads: int) -> list[np.ndarray]:
+def blocks_of(rows: np.ndarray, n_units: int, threads: int) -> list[np.ndarray]:
     """Rows in blocks of nearly equal size, a multiple of the threads in number."""
-    n_blocks = max(1, -(-len(rows) // BLOCK_ROWS))
+    most = max(FEWEST_ROWS, min(MOST_ROWS, BLOCK_VALUES // n_units))
+    n_blocks = -(-len(rows) // most)
+    # a block of fewer than four rows is slower than its share of a larger one
     n_blocks = min(-(-n_blocks // threads) * threads, max(1, len(rows) // 4))
     return np.array_split(rows, n_blocks)
 
 
 def bound_arguments(model, function, values: dict, n_rows: int, total: np.ndarray) -> tuple:
     """Arguments of a kernel after its first three, for a block of `n_rows` with the input `total`."""
-    reserved = {WORK: np.empty((n_rows, model.n_work)), STIMULUS: total}
+    reserved = {WORK: aligned_empty((n_rows, model.n_work)), STIMULUS: total}
     return tuple(reserved[name] if name in reserved else values[name] for name in kernel_arguments(function))
 
 
@@ -152,7 +156,9 @@ class FixedRun:
         self, ensemble: Ensemble, rows: np.ndarray, n_steps: int, stimulus: np.ndarray
     ) -> tuple[dict[str, np.ndarray], np.ndarray]:
         """New values of the trajectories `rows` after some steps, and their records."""
-        y, labels = ensemble.y[rows], ensemble.labels[rows]
+        y, labels = aligned_empty((len(rows), ensemble.y.shape[1])), ensemble.labels[rows]
+        y[:] = ensemble.y[rows]
+        scratch = tuple(aligned_empty(y.shape) for _ in range(integrators.N_SCRATCH))
         first_record = ensemble.step // self.every
         records = np.empty((len(rows), (ensemble.step + n_steps) // self.every - first_record, y.shape[1]))
         total, source = self._input(ensemble, rows, stimulus)
@@ -162,7 +168,7 @@ class FixedRun:
         params = bound_arguments(self.model, self.model.kernel, self.values, len(rows), total)
         diffusion_params = bound_arguments(self.model, diffusion, self.diffusion_values, len(rows), total)
         noise = (*seed_key(self.seed), labels)
-        arguments = (y, clock, self.dt_unit, noise, source, verdict, records, params, diffusion_params)
+        arguments = (y, clock, self.dt_unit, noise, source, verdict, records, scratch, params, diffusion_params)
         call_loop(self.loop, self.model, y, params, arguments)
         values = dict(zip(("y", "status", "n_steps", "residual"), (y, *verdict), strict=True))
         if self.noise is not None:
@@ -226,7 +232,7 @@ def advance_fixed(
             records = np.empty((shape[0], (ensemble.step + n) // run.every - first_record, shape[1]))
             records[:] = ensemble.y[:, None]  # stays where a trajectory has stopped
             stimulus, running = run.stimulus_at(ensemble.step, shape), ensemble.running
-            blocks = blocks_of(running, threads) if running.size else []
+            blocks = blocks_of(running, shape[1], threads) if running.size else []
             results = mapping(lambda rows, n=n, s=stimulus: run.advance(ensemble, rows, n, s), blocks)
             for rows, (_, part) in zip(blocks, results, strict=True):
                 records[rows] = part
@@ -292,7 +298,10 @@ def advance_adaptive(
                 stimulus = run.stimulus.at(segment_start, ensemble.y.shape)
             length = ChunkLength(first=64)
             while (running := ensemble.running).size:
-                n, blocks = length.start(int(n_trials_left[running].min())), blocks_of(running, threads)
+                n, blocks = (
+                    length.start(int(n_trials_left[running].min())),
+                    blocks_of(running, ensemble.y.shape[1], threads),
+                )
                 arguments = (segment_end, stimulus, n, records)
                 results = mapping(lambda rows, a=arguments: run.advance(ensemble, rows, *a), blocks)
                 for rows, (_, part) in zip(blocks, results, strict=True):

@@ -18,15 +18,17 @@ __all__ = ["METHODS", "Method", "adaptive_loop", "fixed_step_loop"]
 RUNNING, COMPLETED, STEADY, DIVERGED, STALLED = -1, 0, 1, 2, 3
 WIENER_STREAM, INPUT_STREAM, INITIAL_INPUT_STREAM = 0, 1, 2
 LARGEST = np.finfo(np.float64).max
+N_SCRATCH = 6  # blocks: slope, states of stopped trajectories, and four that a step kernel may use
 
 
 @kernel
 def add_scaled(y, factor, slope, out):
     """Write ``out = y + factor * slope``."""
     always_inline()
-    for b in range(y.shape[0]):
-        for i in range(y.shape[1]):
-            out[b, i] = y[b, i] + factor * slope[b, i]
+    # flat views: one aligned pass over the block, without a remainder for each row
+    n_values, y, slope, out = y.size, y.flat, slope.flat, out.flat
+    for i in range(n_values):
+        out[i] = y[i] + factor * slope[i]
 
 
 @kernel
@@ -39,7 +41,15 @@ def shift(t, offset, later):
 
 @kernel
 def euler(rhs, diffusion, t, step, dt, dt_unit, y, dy, stages, later, noise, params, diffusion_params):
-    """y <- y + dt f(t, y), with a step size for each unit: exponential Euler takes dt phi_1(-dt leak_i)."""
+    """y <- y + dt f(t, y)."""
+    always_inline()
+    rhs(t, y, dy, *params)
+    add_scaled(y, dt, dy, y)
+
+
+@kernel
+def exponential_euler(rhs, diffusion, t, step, dt, dt_unit, y, dy, stages, later, noise, params, diffusion_params):
+    """y_i <- y_i + dt phi_1(-dt leak_i) f_i(t, y), where `dt_unit` holds the step sizes of the units."""
     always_inline()
     rhs(t, y, dy, *params)
     for b in range(y.shape[0]):
@@ -56,19 +66,19 @@ def heun(rhs, diffusion, t, step, dt, dt_unit, y, dy, stages, later, noise, para
     add_scaled(y, dt, dy, trial)
     shift(t, dt, later)
     rhs(later, trial, slope, *params)
-    for b in range(y.shape[0]):
-        for i in range(y.shape[1]):
-            y[b, i] += 0.5 * dt * (dy[b, i] + slope[b, i])
+    n_values, y, dy, slope = y.size, y.flat, dy.flat, slope.flat
+    for i in range(n_values):
+        y[i] += 0.5 * dt * (dy[i] + slope[i])
 
 
 @kernel
 def _next_stage(y, factor, before, slope, total, trial):
     """Add an inner slope twice to the sum of slopes, and step with it to the next trial state."""
     always_inline()
-    for b in range(y.shape[0]):
-        for i in range(y.shape[1]):
-            total[b, i] = before[b, i] + 2.0 * slope[b, i]
-            trial[b, i] = y[b, i] + factor * slope[b, i]
+    n_values, y, before, slope, total, trial = y.size, y.flat, before.flat, slope.flat, total.flat, trial.flat
+    for i in range(n_values):
+        total[i] = before[i] + 2.0 * slope[i]
+        trial[i] = y[i] + factor * slope[i]
 
 
 @kernel
@@ -85,9 +95,9 @@ def rk4(rhs, diffusion, t, step, dt, dt_unit, y, dy, stages, later, noise, param
     _next_stage(y, dt, total, slope, total, trial)
     shift(t, dt, later)
     rhs(later, trial, slope, *params)
-    for b in range(y.shape[0]):
-        for i in range(y.shape[1]):
-            y[b, i] += dt / 6.0 * (total[b, i] + slope[b, i])
+    n_values, y, total, slope = y.size, y.flat, total.flat, slope.flat
+    for i in range(n_values):
+        y[i] += dt / 6.0 * (total[i] + slope[i])
 
 
 @kernel
@@ -107,9 +117,9 @@ def euler_maruyama(rhs, diffusion, t, step, dt, dt_unit, y, dy, stages, later, n
     diffusion(t, y, amplitude, *diffusion_params)
     draw(noise, WIENER_STREAM, step, normal)
     root = sqrt(dt)
-    for b in range(y.shape[0]):
-        for i in range(y.shape[1]):
-            y[b, i] += dt * dy[b, i] + amplitude[b, i] * (root * normal[b, i])
+    n_values, y, dy, amplitude, normal = y.size, y.flat, dy.flat, amplitude.flat, normal.flat
+    for i in range(n_values):
+        y[i] += dt * dy[i] + amplitude[i] * (root * normal[i])
 
 
 @kernel
@@ -170,19 +180,23 @@ def ornstein_uhlenbeck_input(noise, step, source):
 
 
 @kernel
-def judge(y, slope, tolerance):
-    """Status of one trajectory: diverged, steady (all slopes below a positive `tolerance`) or running."""
+def count_invalid(values):
+    """Number of values that are not finite."""
     always_inline()
-    n_invalid, n_moving = 0, 0
-    for i in range(y.size):
-        n_invalid += 0 if abs(y[i]) <= LARGEST else 1
-    if n_invalid > 0:
-        return DIVERGED
-    if tolerance == 0.0:
-        return RUNNING
-    for i in range(y.size):
-        n_moving += 0 if abs(slope[i]) < tolerance else 1
-    return RUNNING if n_moving > 0 else STEADY
+    count, n_values, values = 0, values.size, values.flat
+    for i in range(n_values):
+        count += 0 if abs(values[i]) <= LARGEST else 1
+    return count
+
+
+@kernel
+def count_moving(slope, tolerance):
+    """Number of units whose slope is not below `tolerance` in size."""
+    always_inline()
+    count = 0
+    for i in range(slope.size):
+        count += 0 if abs(slope[i]) < tolerance else 1
+    return count
 
 
 @kernel
@@ -197,28 +211,31 @@ def largest_magnitude(values):
 def fixed_step_loop(step_kernel, rhs, diffusion, advance_input):
     """Loop that repeats one step with a fixed step size; see `assocmem.ensemble` for the meaning of its arguments."""
 
-    def loop(y, clock, dt_unit, noise, source, verdict, records, params, diffusion_params):
+    def loop(y, clock, dt_unit, noise, source, verdict, records, scratch, params, diffusion_params):
         t0, dt, first_step, n_steps, every, tolerance = clock
         status, n_done, residual = verdict
         n_rows, n_units = y.shape
-        dy, held = np.zeros((n_rows, n_units)), y.copy()
-        stages = (np.empty_like(y), np.empty_like(y), np.empty_like(y), np.empty_like(y))
+        dy, held, stages = scratch[0], scratch[1], scratch[2:]
+        dy[:] = 0.0
         t, later = np.empty(n_rows), np.empty(n_rows)
         first_record, n_stopped = first_step // every, 0
         for step in range(first_step, first_step + n_steps):
             t[:] = t0 + step * dt
             step_kernel(rhs, diffusion, t, step, dt, dt_unit, y, dy, stages, later, noise, params, diffusion_params)
             advance_input(noise, step, source)
-            for b in range(n_rows):
-                if status[b] == RUNNING:
-                    n_done[b] = step + 1
-                    status[b] = judge(y[b], dy[b], tolerance)
+            # row by row only where something may have happened
+            if tolerance > 0.0 or n_stopped > 0 or count_invalid(y) > 0:
+                for b in range(n_rows):
                     if status[b] != RUNNING:
-                        residual[b] = largest_magnitude(dy[b])
-                        held[b] = y[b]
+                        y[b] = held[b]
+                        continue
+                    if count_invalid(y[b]) > 0:
+                        status[b] = DIVERGED
+                    elif count_moving(dy[b], tolerance) == 0:
+                        status[b] = STEADY
+                    if status[b] != RUNNING:
+                        held[b], n_done[b], residual[b] = y[b], step + 1, largest_magnitude(dy[b])
                         n_stopped += 1
-                else:
-                    y[b] = held[b]
             if (step + 1) % every == 0:
                 records[:, (step + 1) // every - first_record - 1] = y
             if n_stopped == n_rows:
@@ -227,7 +244,7 @@ def fixed_step_loop(step_kernel, rhs, diffusion, advance_input):
                 return
         for b in range(n_rows):
             if status[b] == RUNNING:
-                residual[b] = largest_magnitude(dy[b])
+                n_done[b], residual[b] = first_step + n_steps, largest_magnitude(dy[b])
 
     return loop
 
@@ -359,7 +376,10 @@ def adaptive_loop(rhs):
                     t[b], y[b], slopes[0, b] = t_new, new[b], slopes[6, b]
                     n_done[b] += 1
                     residual[b] = largest_magnitude(slopes[0, b])
-                    status[b] = judge(y[b], slopes[0, b], tolerance)
+                    if count_invalid(y[b]) > 0:
+                        status[b] = DIVERGED
+                    elif count_moving(slopes[0, b], tolerance) == 0:
+                        status[b] = STEADY
                     if is_last and status[b] == RUNNING:
                         status[b] = COMPLETED
                 else:
@@ -381,7 +401,7 @@ class Method:
 
 METHODS = {
     "euler": Method(euler, order=1),
-    "exponential_euler": Method(euler, order=1),
+    "exponential_euler": Method(exponential_euler, order=1),
     "heun": Method(heun, order=2),
     "rk4": Method(rk4, order=4),
     "dopri5": Method(None, order=5),

@@ -62,7 +62,8 @@ def test_a_selection_has_the_bits_of_the_ensemble(network, starts, rows, options
 @pytest.mark.parametrize("rows", [1, 3, 5])
 def test_block_size_does_not_change_a_bit(network, starts, rows, monkeypatch):
     whole = run(network, starts, **NOISY)
-    monkeypatch.setattr(ensemble, "BLOCK_ROWS", rows)
+    monkeypatch.setattr(ensemble, "FEWEST_ROWS", rows)
+    monkeypatch.setattr(ensemble, "BLOCK_VALUES", 1)
     monkeypatch.setattr(ensemble, "CHUNK_SECONDS", 1e-9)
     xr.testing.assert_identical(run(network, starts, **NOISY), whole)
 
@@ -457,7 +458,7 @@ def test_ctrl_c_keeps_what_is_finished(network, starts, monkeypatch):
 
     advance = ensemble.FixedRun.advance
     monkeypatch.setattr(ensemble.FixedRun, "advance", interrupt_second_chunk)
-    monkeypatch.setattr(ensemble, "BLOCK_ROWS", 20)  # two blocks of 37 trajectories
+    monkeypatch.setattr(ensemble, "MOST_ROWS", 20)  # two blocks of 37 trajectories
     with pytest.raises(SimulationInterrupted) as interrupt:
         run(network, starts, duration=100.0, **NOISY)
     monkeypatch.undo()

@@ -15,25 +15,25 @@ __all__ = ["PowerLaw", "SoftplusSquared", "power_law_rate", "softplus_squared_ra
 def power_law_rate(potential, gain, exponent, rate):
     """Write ``gain * max(potential, 0)**exponent`` for a block (trajectory, unit)."""
     always_inline()
-    for b in range(potential.shape[0]):
-        if exponent == 2.0:
-            for i in range(potential.shape[1]):
-                above = max(potential[b, i], 0.0)
-                rate[b, i] = gain * above * above
-        else:
-            for i in range(potential.shape[1]):
-                # log(0) = -inf and exp(-inf) = 0: no branch is needed at the threshold
-                rate[b, i] = gain * exp(exponent * log(max(potential[b, i], 0.0)))
+    n_values, potential, rate = potential.size, potential.flat, rate.flat
+    if exponent == 2.0:
+        for i in range(n_values):
+            above = max(potential[i], 0.0)
+            rate[i] = gain * above * above
+    else:
+        for i in range(n_values):
+            # log(0) = -inf and exp(-inf) = 0: no branch is needed at the threshold
+            rate[i] = gain * exp(exponent * log(max(potential[i], 0.0)))
 
 
 @kernel
 def softplus_squared_rate(potential, gain, rate):
     """Write ``gain * log(1 + exp(potential))**2`` for a block (trajectory, unit)."""
     always_inline()
-    for b in range(potential.shape[0]):
-        for i in range(potential.shape[1]):
-            above = softplus(potential[b, i])
-            rate[b, i] = gain * above * above
+    n_values, potential, rate = potential.size, potential.flat, rate.flat
+    for i in range(n_values):
+        above = softplus(potential[i])
+        rate[i] = gain * above * above
 
 
 def _checked_rate(rate, *, lowest_allowed: bool) -> np.ndarray:

@@ -8,6 +8,7 @@ whole chain. They are written as explicit vector instructions, because the autom
 """
 
 import llvmlite.binding as llvm
+import numpy as np
 from llvmlite import ir
 from numba.core import cgutils, types
 from numba.core.errors import TypingError
@@ -15,7 +16,7 @@ from numba.core.errors import TypingError
 from assocmem.jit import intrinsic, kernel
 from assocmem.kernels.bits import fma
 
-__all__ = ["leaky_matmul", "matmul"]
+__all__ = ["aligned_empty", "leaky_matmul", "matmul", "weights_from"]
 
 
 def _vector_width() -> int:
@@ -27,6 +28,26 @@ def _vector_width() -> int:
 
 
 WIDTH = _vector_width()
+
+
+def aligned_empty(shape: tuple[int, ...]) -> np.ndarray:
+    """Uninitialised float64 array that begins on a cache line, so that no vector of a contiguous pass straddles two."""
+    size = int(np.prod(shape))
+    buffer = np.empty(size + 8)
+    start = -(buffer.ctypes.data // 8) % 8
+    return buffer[start : start + size].reshape(shape)
+
+
+def weights_from(weights: np.ndarray) -> np.ndarray:
+    """Weights (pre, post) in the layout that `matmul` reads fastest, from weights (post, pre).
+
+    Rows are padded with zeros to whole vectors and begin on cache lines; the padding is never used.
+    """
+    n_post, n_pre = weights.shape
+    packed = aligned_empty((n_pre, -(-n_post // 8) * 8))
+    packed[:] = 0.0
+    packed[:, :n_post] = weights.T
+    return packed
 
 
 def _tile(rows, vectors, finish, width=WIDTH):
@@ -50,14 +71,14 @@ def _tile_code(rows, vector, vectors, finish):
         extra = [
             context.make_array(t)(context, builder, a) for t, a in zip(signature.args[3], extra_values, strict=True)
         ]
-        n_inner, n_columns = (builder.extract_value(a.shape, 1) for a in (x, w))
+        n_inner, n_columns, w_columns = (builder.extract_value(a.shape, 1) for a in (x, out, w))
         b, j = args[4:]
         numbers = [builder.add(b, b.type(r)) for r in range(rows)]
         x_rows = [_element(builder, x.data, number, n_inner) for number in numbers]
         zero = ir.Constant(vector, [0.0] * vector.count)
         sums = [[cgutils.alloca_once_value(builder, zero) for _ in range(vectors)] for _ in range(rows)]
         with cgutils.for_range(builder, n_inner) as loop:
-            w_row = _element(builder, w.data, loop.index, n_columns, j)
+            w_row = _element(builder, w.data, loop.index, w_columns, j)
             w_vectors = [_load(builder, w_row, vector, v) for v in range(vectors)]
             for x_row, row_sums in zip(x_rows, sums, strict=True):
                 scalar = _spread(builder, builder.load(builder.gep(x_row, [loop.index])), vector)
@@ -139,8 +160,8 @@ def _product(rows, vectors, finish):
 @kernel
 def _single_row(x, weights, out):
     """Product for one row: it reads each weight once, so it runs along the rows of the weights, four at a time."""
-    n_inner, n_columns = weights.shape
     source, total = x[0], out[0]
+    n_inner, n_columns = source.size, total.size
     total[:] = 0.0
     whole = n_inner - n_inner % 4
     for k in range(0, whole, 4):
@@ -194,7 +215,8 @@ def matmul(x, weights, out):
     ----------
     x : float64 array (trajectory, pre), C-contiguous
     weights : float64 array (pre, post), C-contiguous
-        Transposed with respect to the public ``weights[post, pre]``, so that the inner loop is contiguous.
+        Transposed with respect to the public ``weights[post, pre]``, so that the inner loop is contiguous; columns
+        beyond those of `out` are ignored. `weights_from` makes the fastest layout.
     out : float64 array (trajectory, post), C-contiguous
         Overwritten; must not overlap `x`. ``out[b]`` depends on ``x[b]`` and `weights` alone, to the last bit.
     """

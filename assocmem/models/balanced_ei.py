@@ -7,7 +7,7 @@ import xarray as xr
 
 from assocmem.jit import kernel
 from assocmem.kernels.activations import PowerLaw, SoftplusSquared, power_law_rate, softplus_squared_rate
-from assocmem.kernels.matmul import leaky_matmul
+from assocmem.kernels.matmul import leaky_matmul, weights_from
 from assocmem.models.base import Flow
 
 __all__ = ["BalancedEI"]
@@ -140,8 +140,8 @@ class BalancedEI(Flow):
 
     @property
     def weights_from(self) -> np.ndarray:
-        """Weights (pre, post), the order in which the kernel reads them."""
-        return self.weights.T
+        """Weights (pre, post) in the layout that the kernel reads."""
+        return weights_from(self.weights)
 
     @property
     def leak(self) -> np.ndarray:

@@ -167,5 +167,7 @@ def _compiled_value(name: str, value):
     if array.ndim == 0:
         return float(array)
     dtype = np.int64 if array.dtype.kind in "biu" else np.float64
-    # always a writeable copy: a read-only array would be another type, and another compilation
-    return np.array(array, dtype=dtype, order="C")
+    # a copy where needed only, since it would lose the alignment that `weights_from` gives; a read-only array would be
+    # another type to compile for
+    requirements = ["C_CONTIGUOUS", "WRITEABLE"]
+    return np.require(array, dtype=dtype, requirements=requirements)

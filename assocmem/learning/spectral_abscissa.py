@@ -180,7 +180,9 @@ def _eigen_form(matrix: np.ndarray) -> "_EigenForm | None":
         inverse = np.linalg.inv(basis)
     except np.linalg.LinAlgError:
         return None
-    if not np.linalg.norm(basis) * np.linalg.norm(inverse) <= _MAX_CONDITION:
+    with np.errstate(over="ignore"):  # of a nearly singular basis: infinite is above the limit, too
+        condition = np.linalg.norm(basis) * np.linalg.norm(inverse)
+    if not condition <= _MAX_CONDITION:
         return None
     return _EigenForm(values[is_real].real, values[is_upper], basis, inverse)
 

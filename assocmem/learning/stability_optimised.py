@@ -131,8 +131,9 @@ def stability_optimised_circuit(
     ValueError
         If an argument is not as above.
 
-    References ---------- Hennequin, Vogels & Gerstner (2014); steps as in the public code of Stroud, Porter,
-    Hennequin & Vogels (2018).
+    References
+    ----------
+    Hennequin, Vogels & Gerstner (2014); steps as in the public code of Stroud, Porter, Hennequin & Vogels (2018).
     """
     initial = random_sparse_weights(n_units, seed=seed, density=density, radius=radius, inhibition=inhibition)
     if not (np.isfinite(step) and step > 0.0):

@@ -97,6 +97,17 @@ class Claim:
         return words[self.comparison] + _number(self.theirs)
 
 
+def sampling_tolerance(theirs: float, n_trials: int) -> tuple[float, str]:
+    """Tolerance of a fraction of successes in `n_trials` trials, and the reason for it.
+
+    Two standard errors; for a fraction of 0 or 1, which has none, the three failures in as many trials that their
+    result cannot exclude at the level of 5 % (rule of three).
+    """
+    if theirs in (0.0, 1.0):
+        return 3.0 / n_trials, f"rule of three for {n_trials} trials"
+    return 2.0 * math.sqrt(theirs * (1.0 - theirs) / n_trials), f"two standard errors of {n_trials} trials"
+
+
 @dataclass(frozen=True)
 class Run:
     """Settings that every experiment of a reproduction shares.

@@ -5,7 +5,7 @@ import pytest
 import xarray as xr
 from matplotlib.figure import Figure
 
-from assocmem.papers.base import Claim, Experiment, Paper, Run, select
+from assocmem.papers.base import Claim, Experiment, Paper, Run, sampling_tolerance, select
 
 
 def claim(comparison, theirs, ours, tolerance=0.0):
@@ -98,3 +98,8 @@ def test_unknown_names_list_the_known_ones(papers):
         select(papers, "her")
     with pytest.raises(ValueError, match="unknown experiment 'three' of here; known: one, two"):
         select(papers, "here/three")
+
+
+@pytest.mark.parametrize(("theirs", "n", "tolerance"), [(1.0, 300, 0.01), (0.0, 60, 0.05), (0.5, 100, 0.1)])
+def test_tolerance_of_a_fraction_follows_from_its_trials(theirs, n, tolerance):
+    assert sampling_tolerance(theirs, n)[0] == pytest.approx(tolerance)

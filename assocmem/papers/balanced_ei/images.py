@@ -12,7 +12,7 @@ from assocmem.analysis import is_retrieved, retrieved_fraction, spectrum
 from assocmem.learning.storage import NotStorableError
 from assocmem.papers.balanced_ei import cues
 from assocmem.papers.balanced_ei.network import SIZES, trained
-from assocmem.papers.base import Claim, Experiment, Run
+from assocmem.papers.base import Claim, Experiment, Run, sampling_tolerance
 from assocmem.patterns import digit_patterns, lognormal_patterns, photograph_patterns
 from assocmem.plotting import label_panels, make_figure, plot_image, plot_retrieval_curve, style
 
@@ -131,6 +131,7 @@ def claims(dataset: xr.Dataset) -> list[Claim]:
     """Real patterns are stored and recalled like synthetic ones; correlated ones are harder."""
     recalled = is_retrieved(dataset.error).mean(("pattern", "cue"))
     stable = (dataset.abscissa < 0).mean("pattern")
+    n_trials = dataset.error.sizes["pattern"] * dataset.error.sizes["cue"]
     rows = []
     for kind in dataset.kind.values:
         rows.append(
@@ -149,8 +150,7 @@ def claims(dataset: xr.Dataset) -> list[Claim]:
                 "at_least",
                 1.0,
                 float(recalled.sel(kind=kind, noise=0.5)),
-                0.05,
-                "few cues",
+                *sampling_tolerance(1.0, n_trials),
             )
         )
     return rows

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from assocmem.analysis import is_retrieved, retrieved_fraction, spectrum
 from assocmem.papers.balanced_ei import cues
 from assocmem.papers.balanced_ei.network import canonical, without_stability
-from assocmem.papers.base import Claim, Experiment, Run
+from assocmem.papers.base import Claim, Experiment, Run, sampling_tolerance
 from assocmem.plotting import label_panels, make_figure, plot_retrieval_curve, style
 
 NOISE = (0.25, 0.5, 1.0)
@@ -66,6 +66,7 @@ def plot(dataset: xr.Dataset) -> Figure:
 def claims(dataset: xr.Dataset) -> list[Claim]:
     """Instability and failure of recall without the stability term."""
     recalled = is_retrieved(dataset.error).mean(("pattern", "cue"))
+    n_trials = dataset.error.sizes["pattern"] * dataset.error.sizes["cue"]
     control = dataset.network.str.startswith("stored only")
     return [
         Claim(
@@ -82,8 +83,7 @@ def claims(dataset: xr.Dataset) -> list[Claim]:
             "at_most",
             0.0,
             float(recalled[control].max()),
-            0.05,
-            "a cue may hit by chance",
+            *sampling_tolerance(0.0, n_trials),
         ),
         Claim(
             "with it the same patterns are recalled at 0.5 sd (inhibition right)",
@@ -91,8 +91,7 @@ def claims(dataset: xr.Dataset) -> list[Claim]:
             "at_least",
             1.0,
             float(recalled.sel(network="trained", noise=0.5)),
-            0.05,
-            "few cues",
+            *sampling_tolerance(1.0, n_trials),
         ),
     ]
 

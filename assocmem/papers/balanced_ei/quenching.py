@@ -10,7 +10,7 @@ from assocmem.analysis import across_trial_variance, variance_ratio
 from assocmem.inputs import OrnsteinUhlenbeck, Schedule
 from assocmem.papers.balanced_ei.cues import DT, is_identified, random_starts
 from assocmem.papers.balanced_ei.network import canonical
-from assocmem.papers.base import Claim, Experiment, Run
+from assocmem.papers.base import Claim, Experiment, Run, sampling_tolerance
 from assocmem.patterns import lognormal_patterns
 from assocmem.plotting import colours, label_panels, make_figure, plot_variance, style
 from assocmem.simulate import simulate
@@ -123,6 +123,7 @@ def claims(dataset: xr.Dataset) -> list[Claim]:
     """Quenching at every noise and amplitude, and the reference ratios."""
     ratio = dataset.ratio
     strong = ratio.sel(amplitude=0.5)
+    n_trials = dataset.is_cued.sizes["pattern"] * dataset.is_cued.sizes["repeat"]
     ends = dataset.is_cued.astype(float).mean(("pattern", "repeat"))
     return [
         Claim(
@@ -156,8 +157,7 @@ def claims(dataset: xr.Dataset) -> list[Claim]:
             "at_least",
             1.0,
             float(1 - dataset.is_burst.sel(strength=1.0).mean()),
-            0.03,
-            "rare bursts of the gain, which does not saturate",
+            *sampling_tolerance(1.0, n_trials),
         ),
         Claim(
             "trials end in the stimulated pattern (amplitude 0.5, noise 1 mV)",
@@ -165,8 +165,7 @@ def claims(dataset: xr.Dataset) -> list[Claim]:
             "at_least",
             0.94,
             float(ends.sel(amplitude=0.5, strength=1.0)),
-            0.02,
-            "sampling error",
+            *sampling_tolerance(0.94, n_trials),
         ),
     ]
 

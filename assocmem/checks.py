@@ -1,17 +1,17 @@
 """Checks of the arguments of a run: all of them before anything runs."""
 
-import math
-
 import numpy as np
 
 from assocmem.inputs import OrnsteinUhlenbeck, Schedule, SteadyState
 from assocmem.integrators import METHODS
+from assocmem.validation import check_finite, check_integer, check_multiple, check_positive, real_array
 
-__all__ = ["check_finite", "check_inputs", "check_integer", "check_multiple", "check_positive", "check_settings"]
+__all__ = ["check_inputs", "check_settings"]
 
 
 def check_settings(run) -> None:
     """Raise ValueError or TypeError if a setting of a run is out of range, by itself or together with others."""
+    check_integer("n_units of the model", run.model.n_units, 1)
     check_positive("duration", run.duration)
     check_finite("t0", run.t0)
     if run.dt is not None:
@@ -20,6 +20,8 @@ def check_settings(run) -> None:
         _check_adaptive_settings(run)
     else:
         _check_fixed_settings(run)
+    if run.seed is not None:
+        check_integer("seed", run.seed, 0)
     if run.threads is not None:
         check_integer("threads", run.threads, 1)
     if run.on_divergence not in ("raise", "mark"):
@@ -44,14 +46,20 @@ def _check_fixed_settings(run) -> None:
     if run.dt is None:
         raise ValueError(f"dt must be given for method {run.method!r}")
     check_multiple("duration", run.duration, run.dt)
+    if round(run.duration / run.dt) < 1:
+        raise ValueError(f"duration must be at least one step of dt = {run.dt:g}, got {run.duration:g}")
     if run.every is not None:
         check_integer("every", run.every, 1)
     if run.t_eval is not None:
         raise ValueError(f"t_eval needs method 'dopri5', got {run.method!r}; use every")
     if METHODS[run.method].is_stochastic and run.model.diffusion is None:
         raise ValueError(f"method {run.method!r} needs a model with diffusion, got {type(run.model).__name__}")
-    if run.method == "exponential_euler" and run.model.leak is None:
-        raise ValueError(f"method 'exponential_euler' needs a model with a leak, got {type(run.model).__name__}")
+    if run.method == "exponential_euler":
+        if run.model.leak is None:
+            raise ValueError(f"method 'exponential_euler' needs a model with a leak, got {type(run.model).__name__}")
+        leak = real_array("leak of the model", run.model.leak)
+        if leak.shape not in ((), (run.model.n_units,)):
+            raise ValueError(f"leak of the model must have shape ({run.model.n_units},), got {leak.shape}")
 
 
 def check_inputs(run) -> None:
@@ -61,7 +69,6 @@ def check_inputs(run) -> None:
     if METHODS[run.method].is_stochastic or run.noise is not None:
         if run.seed is None:
             raise ValueError("seed must be given for a run with noise")
-        check_integer("seed", run.seed, 0)
     shape = run.ensemble.y.shape
     if run.stimulus is not None:
         if run.stimulus.values.shape[1:] not in (shape[1:], shape):
@@ -70,36 +77,11 @@ def check_inputs(run) -> None:
                 f"got {run.stimulus.values.shape}"
             )
         if not run.is_adaptive:
-            for time in run.stimulus.times:
-                check_multiple("stimulus.times", time - run.t0, run.dt)
+            end = run.start + run.duration
+            for time in run.stimulus.times[(run.stimulus.times > run.start) & (run.stimulus.times < end)]:
+                if abs((time - run.t0) - round((time - run.t0) / run.dt) * run.dt) > 1e-6 * run.dt:
+                    raise ValueError(
+                        f"stimulus.times must differ from t0 by multiples of dt = {run.dt:g}, got {time:g}"
+                    )
     if run.noise is not None and np.ndim(run.noise.std) and np.shape(run.noise.std) != shape[1:]:
         raise ValueError(f"noise.std must be a number or have shape {shape[1:]}, got {np.shape(run.noise.std)}")
-
-
-def check_finite(name: str, value: float) -> None:
-    """Raise TypeError or ValueError if `value` is no finite number."""
-    if isinstance(value, bool) or not isinstance(value, int | float | np.number):
-        raise TypeError(f"{name} must be a number, got {value!r}")
-    if not math.isfinite(value):
-        raise ValueError(f"{name} must be finite, got {value}")
-
-
-def check_positive(name: str, value: float) -> None:
-    """Raise TypeError or ValueError if `value` is no finite number > 0."""
-    check_finite(name, value)
-    if not value > 0:
-        raise ValueError(f"{name} must be > 0, got {value}")
-
-
-def check_integer(name: str, value: int, smallest: int) -> None:
-    """Raise TypeError or ValueError if `value` is no integer of at least `smallest`."""
-    if isinstance(value, bool) or not isinstance(value, int | np.integer):
-        raise TypeError(f"{name} must be an integer >= {smallest}, got {value!r}")
-    if value < smallest:
-        raise ValueError(f"{name} must be an integer >= {smallest}, got {value}")
-
-
-def check_multiple(name: str, value: float, dt: float) -> None:
-    """Raise ValueError if `value` is no multiple of `dt`, up to rounding."""
-    if abs(value - round(value / dt) * dt) > 1e-6 * dt:
-        raise ValueError(f"{name} must be a multiple of dt = {dt:g}, got {value:g}")

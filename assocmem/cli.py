@@ -10,6 +10,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from assocmem.ensemble import default_threads
 from assocmem.papers import PAPERS, Run, claims_table, read_claims, reproduce, select
 from assocmem.papers.base import SCALES
 from assocmem.papers.record import CLAIM_KEYS
@@ -74,7 +75,7 @@ def _add_reproduce(commands):
     parser.add_argument("--scale", choices=SCALES, default="quick", help="sizes (%(default)s)")
     parser.add_argument("--out", type=Path, default=Path("figures"), help="output folder (%(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="of all random numbers (%(default)s)")
-    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="(%(default)s)")
+    parser.add_argument("--threads", type=int, default=default_threads(), help="(%(default)s)")
     parser.set_defaults(command=_reproduce)
 
 
@@ -96,6 +97,8 @@ def _reproduce(arguments, _):
 
 
 def _claims(arguments, _):
+    if not arguments.dir.is_dir():
+        raise ValueError(f"--dir must be a folder with a record of claims, got {arguments.dir}")
     rows = read_claims(arguments.dir)
     print(json.dumps(rows, indent=1, ensure_ascii=False) if arguments.json else claims_table(rows, keys=CLAIM_KEYS))
     return 0

@@ -16,6 +16,7 @@ from itertools import pairwise
 import numpy as np
 
 from assocmem import integrators
+from assocmem.adaptive import adaptive_loop
 from assocmem.inputs import OrnsteinUhlenbeck, Schedule
 from assocmem.integrators import INITIAL_INPUT_STREAM, RUNNING
 from assocmem.jit import CompilationError, compile_loop, diagnose
@@ -42,6 +43,7 @@ class Ensemble:
     previous_error: np.ndarray | None = None
     time: np.ndarray | None = None
     n_recorded: np.ndarray | None = None
+    n_trials: np.ndarray | None = None
     status: np.ndarray = field(init=False)
     n_steps: np.ndarray = field(init=False)
     residual: np.ndarray = field(init=False)
@@ -69,7 +71,8 @@ def default_threads() -> int:
     """Threads to use: the environment variable ASSOCMEM_THREADS, or the cores this process may run on."""
     text = os.environ.get("ASSOCMEM_THREADS", "")
     if not text:
-        return len(os.sched_getaffinity(0))
+        affinity = getattr(os, "sched_getaffinity", None)  # not on every system
+        return len(affinity(0)) if affinity else os.cpu_count() or 1
     if not text.isdigit() or int(text) < 1:
         raise ValueError(f"ASSOCMEM_THREADS must be an integer >= 1, got {text!r}")
     return int(text)
@@ -104,18 +107,22 @@ def call_loop(loop: Callable, model, y: np.ndarray, params: tuple, arguments: tu
     """Call a compiled loop; TypeError with the reason if the model's kernel cannot be compiled."""
     try:
         loop(*arguments)
-    except CompilationError:
-        reason = diagnose(model.kernel, (np.zeros(len(y)), y, y, *params))
-    else:
-        return
-    raise TypeError(reason)
+    except CompilationError as error:
+        blame = [diagnose(model.kernel, (np.zeros(len(y)), y, y, *params))]
+        if model.diffusion is not None:
+            blame.append(f"or its diffusion {model.diffusion.__qualname__} does")
+        raise TypeError(", ".join(blame)) from error
 
 
 class ChunkLength:
-    """Number of steps that takes about CHUNK_SECONDS, found while running."""
+    """Number of steps that takes about CHUNK_SECONDS, found while running.
+
+    A chunk costs overhead + n * cost; where the overhead dominates, as with very many small trajectories, chunks are
+    made long enough that it does not.
+    """
 
     def __init__(self, first: int):
-        self.n_steps = first
+        self.n_steps, self._last = first, None
         self._started = time.perf_counter()
 
     def start(self, limit: int) -> int:
@@ -124,7 +131,14 @@ class ChunkLength:
 
     def finish(self, n_done: int) -> None:
         elapsed = max(time.perf_counter() - self._started, 1e-6)
-        self.n_steps = max(1, int(n_done * min(8.0, max(0.25, CHUNK_SECONDS / elapsed))))
+        cost, overhead = elapsed / n_done, 0.0
+        if self._last is not None and self._last[0] != n_done:
+            slope = (elapsed - self._last[1]) / (n_done - self._last[0])
+            overhead = min(max(0.0, elapsed - slope * n_done), 0.9 * elapsed)
+            cost = (elapsed - overhead) / n_done
+        wanted = max(CHUNK_SECONDS, 4.0 * overhead) - overhead
+        self._last = (n_done, elapsed)
+        self.n_steps = max(1, int(min(8.0 * n_done, max(0.25 * n_done, wanted / cost))))
 
 
 @dataclass(frozen=True)
@@ -151,9 +165,12 @@ class FixedRun:
         object.__setattr__(self, "loop", loop)
         object.__setattr__(self, "values", model.parameters(model.kernel))
         object.__setattr__(self, "diffusion_values", model.parameters(diffusion))
+        object.__setattr__(self, "key", seed_key(self.seed))
+        times = [] if self.stimulus is None else self.stimulus.times
+        object.__setattr__(self, "switches", np.array([round((t - self.t0) / self.dt) for t in times], dtype=np.int64))
 
     def advance(
-        self, ensemble: Ensemble, rows: np.ndarray, n_steps: int, stimulus: np.ndarray
+        self, ensemble: Ensemble, rows: np.ndarray, n_steps: int, stimulus: np.ndarray, tolerance: float
     ) -> tuple[dict[str, np.ndarray], np.ndarray]:
         """New values of the trajectories `rows` after some steps, and their records."""
         y, labels = aligned_empty((len(rows), ensemble.y.shape[1])), ensemble.labels[rows]
@@ -163,11 +180,11 @@ class FixedRun:
         records = np.empty((len(rows), (ensemble.step + n_steps) // self.every - first_record, y.shape[1]))
         total, source = self._input(ensemble, rows, stimulus)
         verdict = (ensemble.status[rows], ensemble.n_steps[rows], ensemble.residual[rows])
-        clock = (self.t0, self.dt, ensemble.step, n_steps, self.every, self.tolerance)
+        clock = (self.t0, self.dt, ensemble.step, n_steps, self.every, tolerance)
         diffusion = self.model.diffusion or integrators.no_diffusion
         params = bound_arguments(self.model, self.model.kernel, self.values, len(rows), total)
         diffusion_params = bound_arguments(self.model, diffusion, self.diffusion_values, len(rows), total)
-        noise = (*seed_key(self.seed), labels)
+        noise = (*self.key, labels)
         arguments = (y, clock, self.dt_unit, noise, source, verdict, records, scratch, params, diffusion_params)
         call_loop(self.loop, self.model, y, params, arguments)
         values = dict(zip(("y", "status", "n_steps", "residual"), (y, *verdict), strict=True))
@@ -197,15 +214,16 @@ class FixedRun:
         std = np.broadcast_to(np.asarray(self.noise.std, dtype=float), (n_units,))
         ensemble.input_noise = std * normals(self.seed, **address, n=n_units)
 
-    @property
-    def switching_steps(self) -> list[int]:
-        """Steps at which the stimulus changes."""
-        times = [] if self.stimulus is None else self.stimulus.times
-        return [round((t - self.t0) / self.dt) for t in times]
-
 
 def advance_fixed(
-    run: FixedRun, ensemble: Ensemble, n_steps: int, store: Callable, *, threads: int, limit: int
+    run: FixedRun,
+    ensemble: Ensemble,
+    n_steps: int,
+    store: Callable,
+    report: Callable,
+    *,
+    threads: int,
+    limit: int,
 ) -> None:
     """Advance an ensemble by fixed steps.
 
@@ -217,6 +235,8 @@ def advance_fixed(
     n_steps : int
     store : function
         ``store(first_record, records)`` with records (trajectory, record, unit), once a chunk.
+    report : function
+        ``report()`` after each chunk.
     threads : int
     limit : int
         Largest number of steps of a chunk (bounds the memory of the records).
@@ -226,20 +246,24 @@ def advance_fixed(
         run.start_noise(ensemble)
     with worker_map(threads) as mapping:
         while ensemble.step < last:
-            to_switch = min((s - ensemble.step for s in run.switching_steps if s > ensemble.step), default=last)
-            n = length.start(min(last - ensemble.step, limit, to_switch))
+            ahead = run.switches[np.searchsorted(run.switches, ensemble.step, side="right") :]
+            n = length.start(min(last - ensemble.step, limit, *(ahead[:1] - ensemble.step)))
+            # a trajectory is not steady while its stimulus is still to change
+            tolerance = 0.0 if ahead.size and ahead[0] < last else run.tolerance
             first_record = ensemble.step // run.every
             records = np.empty((shape[0], (ensemble.step + n) // run.every - first_record, shape[1]))
             records[:] = ensemble.y[:, None]  # stays where a trajectory has stopped
             stimulus, running = run.stimulus_at(ensemble.step, shape), ensemble.running
             blocks = blocks_of(running, shape[1], threads) if running.size else []
-            results = mapping(lambda rows, n=n, s=stimulus: run.advance(ensemble, rows, n, s), blocks)
+            arguments = (n, stimulus, tolerance)
+            results = mapping(lambda rows, a=arguments: run.advance(ensemble, rows, *a), blocks)
             for rows, (_, part) in zip(blocks, results, strict=True):
                 records[rows] = part
             store(first_record, records)
             parts = [(rows, values) for rows, (values, _) in zip(blocks, results, strict=True)]
             ensemble.commit(parts, step=ensemble.step + n)
             length.finish(n)
+            report()
 
 
 @dataclass(frozen=True)
@@ -255,61 +279,66 @@ class AdaptiveRun:
     stimulus: Schedule | None
 
     def __post_init__(self):
-        object.__setattr__(self, "loop", compile_loop(integrators.adaptive_loop, self.model.kernel))
+        object.__setattr__(self, "loop", compile_loop(adaptive_loop, self.model.kernel))
         object.__setattr__(self, "values", self.model.parameters(self.model.kernel))
 
-    def advance(self, ensemble, rows, t_end, stimulus, n_trials, records) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    def advance(
+        self, ensemble, rows, t_end, stimulus, tolerance, n_iterations, records
+    ) -> tuple[dict[str, np.ndarray], np.ndarray]:
         """New values of the trajectories `rows` at `t_end` or after a number of trial steps, and their records."""
-        names = ("y", "time", "step_size", "previous_error", "status", "n_steps", "residual", "n_recorded")
+        names = ("y", "time", "step_size", "previous_error", "status", "n_steps", "residual", "n_trials", "n_recorded")
         y, t, h, error, *verdict, counts = (getattr(ensemble, name)[rows] for name in names)
         part = records[rows]
         params = bound_arguments(self.model, self.model.kernel, self.values, len(rows), stimulus[rows])
-        limits = (self.rtol, self.atol, self.tolerance, n_trials)
+        limits = (self.rtol, self.atol, tolerance, n_iterations, self.max_steps)
         arguments = (y, t, h, error, t_end, limits, self.t_eval, tuple(verdict), part, counts, params)
         call_loop(self.loop, self.model, y, params, arguments)
         return dict(zip(names, (y, t, h, error, *verdict, counts), strict=True)), part
 
 
 def advance_adaptive(
-    run: AdaptiveRun, ensemble: Ensemble, t_end: float, records: np.ndarray, report: Callable, *, threads: int
+    run: AdaptiveRun,
+    ensemble: Ensemble,
+    span: tuple[float, float],
+    records: np.ndarray,
+    report: Callable,
+    *,
+    threads: int,
 ) -> None:
-    """Advance an ensemble to `t_end` with step control per trajectory.
+    """Advance an ensemble with step control per trajectory.
 
     Parameters
     ----------
     run : AdaptiveRun
     ensemble : Ensemble
         Advanced in place; consistent after any exception.
-    t_end : float
+    span : (float, float)
+        Time where all running trajectories are, and time to reach.
     records : ndarray (trajectory, time, unit)
         Filled with the states at ``run.t_eval``; a trajectory that stops early keeps its last state.
     report : function
         ``report(time)`` once a chunk, with the time that all trajectories have reached.
     threads : int
     """
-    start = float(ensemble.time.min())
+    start, t_end = span
     switches = [] if run.stimulus is None else [float(t) for t in run.stimulus.times if start < t < t_end]
-    n_trials_left = np.full(len(ensemble.y), run.max_steps)
     with worker_map(threads) as mapping:
         for segment_start, segment_end in pairwise([start, *switches, t_end]):
-            ensemble.status[ensemble.status == integrators.COMPLETED] = RUNNING
+            if segment_start > start:
+                ensemble.status[ensemble.status == integrators.COMPLETED] = RUNNING
             stimulus = np.zeros(ensemble.y.shape)
             if run.stimulus is not None:
                 stimulus = run.stimulus.at(segment_start, ensemble.y.shape)
             length = ChunkLength(first=64)
             while (running := ensemble.running).size:
-                n, blocks = (
-                    length.start(int(n_trials_left[running].min())),
-                    blocks_of(running, ensemble.y.shape[1], threads),
-                )
-                arguments = (segment_end, stimulus, n, records)
+                n, blocks = length.start(run.max_steps), blocks_of(running, ensemble.y.shape[1], threads)
+                tolerance = run.tolerance if segment_end == t_end else 0.0
+                arguments = (segment_end, stimulus, tolerance, n, records)
                 results = mapping(lambda rows, a=arguments: run.advance(ensemble, rows, *a), blocks)
                 for rows, (_, part) in zip(blocks, results, strict=True):
                     records[rows] = part
                 ensemble.commit([(rows, values) for rows, (values, _) in zip(blocks, results, strict=True)])
                 length.finish(n)
-                n_trials_left[running] -= n
-                ensemble.status[(n_trials_left <= 0) & (ensemble.status == RUNNING)] = integrators.STALLED
                 report(float(ensemble.time[running].min()))
     for row in np.flatnonzero(ensemble.n_recorded < records.shape[1]):
         records[row, ensemble.n_recorded[row] :] = ensemble.y[row]

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from assocmem.validation import check_positive, real_array
+
 __all__ = ["OrnsteinUhlenbeck", "Schedule", "SteadyState"]
 
 
@@ -31,17 +33,15 @@ class Schedule:
     values: np.ndarray
 
     def __post_init__(self):
-        times, values = np.asarray(self.times, dtype=float), np.asarray(self.values, dtype=float)
+        times, values = real_array("times", self.times), real_array("values", self.values)
         if times.ndim != 1 or times.size == 0:
             raise ValueError(f"times must be a non-empty sequence of numbers, got shape {times.shape}")
-        if not np.all(np.isfinite(times)) or not np.all(np.diff(times) > 0):
-            raise ValueError(f"times must be finite and strictly increasing, got {times.tolist()}")
+        if not np.all(np.diff(times) > 0):
+            raise ValueError(f"times must be strictly increasing, got {times.tolist()}")
         if values.ndim not in (2, 3) or len(values) != len(times):
             raise ValueError(
                 f"values must have shape ({len(times)}, unit) or ({len(times)}, trajectory, unit), got {values.shape}"
             )
-        if not np.all(np.isfinite(values)):
-            raise ValueError(f"values must be finite, got {np.count_nonzero(~np.isfinite(values))} other numbers")
         object.__setattr__(self, "times", times)
         object.__setattr__(self, "values", values)
 
@@ -80,10 +80,9 @@ class OrnsteinUhlenbeck:
     std: float | np.ndarray
 
     def __post_init__(self):
-        if not (np.isfinite(self.tau) and self.tau > 0):
-            raise ValueError(f"tau must be > 0, got {self.tau}")
-        std = np.asarray(self.std, dtype=float)
-        if std.ndim > 1 or not np.all(np.isfinite(std)) or np.any(std < 0):
+        check_positive("tau", self.tau)
+        std = real_array("std", self.std)
+        if std.ndim > 1 or np.any(std < 0):
             raise ValueError(f"std must be a number or an array (unit,) of numbers >= 0, got {self.std}")
 
     def step_coefficients(self, dt: float, n_units: int) -> tuple[float, np.ndarray]:
@@ -96,6 +95,8 @@ class OrnsteinUhlenbeck:
 class SteadyState:
     """Ends a trajectory once the largest |dy/dt| over its units (for a map: the largest change) is below `tol`.
 
+    Not before the last switch of a stimulus. In a noisy run it judges the drift of the moment.
+
     Parameters
     ----------
     tol : float, > 0
@@ -105,5 +106,4 @@ class SteadyState:
     tol: float
 
     def __post_init__(self):
-        if not (np.isfinite(self.tol) and self.tol > 0):
-            raise ValueError(f"tol must be > 0, got {self.tol}")
+        check_positive("tol", self.tol)

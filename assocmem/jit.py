@@ -2,24 +2,32 @@
 
 A *kernel* is a plain Python function that compiled code may call. A *loop* is compiled around one or more kernels by a
 factory ``factory(*kernels) -> function``; the result is memoised in the process and cached on disk. The disk cache is
-keyed by a fingerprint of every source the machine code depends on, so an edited kernel is never served stale code.
+keyed by a fingerprint of all that the machine code depends on, so an edited kernel is never served stale code; a loop
+that depends on something without a fingerprint is compiled in each process.
 
 Setting the environment variable ``ASSOCMEM_CACHE=0`` turns the disk cache off. No loop is compiled with fast-math: a
 result never depends on how a loop was vectorised, hence not on the size of a batch (fused multiply-adds are explicit,
 see `assocmem.kernels.bits.fma`).
 """
 
-import hashlib
+import dis
 import os
+import platform
 import sys
 from collections.abc import Callable
 from functools import cache, partial
+from hashlib import sha256
 from pathlib import Path
 from types import CodeType, FunctionType, ModuleType
 
+import llvmlite
 import numba
 import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.core.dispatcher import Dispatcher
 from numba.core.errors import NumbaError as CompilationError
+from numba.core.extending import _Intrinsic
 from numba.extending import intrinsic, register_jitable
 
 __all__ = [
@@ -28,14 +36,24 @@ __all__ = [
     "diagnose",
     "fingerprint",
     "intrinsic",
-    "is_cacheable",
     "is_kernel",
     "kernel",
 ]
 
-_PACKAGE = Path(__file__).parent
 # the layers whose sources end up in machine code: an edit elsewhere must not recompile anything
-_COMPILED_SOURCES = ("jit.py", "random.py", "integrators.py", "kernels/*.py")
+_COMPILED_SOURCES = ("jit.py", "random.py", "integrators.py", "adaptive.py", "kernels/*.py")
+# read when the package is imported: a later edit must not be paired with the code that is already here
+_PACKAGE_TEXTS = {
+    str(path): path.read_bytes()
+    for pattern in _COMPILED_SOURCES
+    for path in sorted(Path(__file__).parent.glob(pattern))
+}
+# known by their versions, so that nobody need look into them; the standard library goes with that of Python
+_LIBRARIES = {"llvmlite": llvmlite.__version__, "numba": numba.__version__, "numpy": np.__version__}
+_STANDARD_FOLDER = os.path.dirname(os.__file__) + os.sep
+_PLAIN_TYPES = (bool, int, float, complex, str, bytes, type(None), type(...))
+# types whose text tells all about them, which that of a record or a function does not
+_COMPILER_TYPES = (types.Number, types.Boolean, ir.IntType, ir.FloatType, ir.DoubleType, ir.VectorType, ir.VoidType)
 
 
 def kernel(function: Callable | None = None, *, allocates: bool = False) -> Callable:
@@ -90,16 +108,17 @@ def compile_loop(factory: Callable, *kernels: Callable) -> Callable:
     -------
     callable
         Compiled on first call for its argument types, or loaded from the disk cache. Loops around kernels that another
-        process could not import (of ``__main__``, a notebook, or inside a function) are compiled in each process.
+        process could not import (of ``__main__``, a notebook, or inside a function) are compiled in each process, and
+        so are those that have no `fingerprint`.
     """
     loop = factory(*[kernel(k) for k in kernels])
+    key = _cache_key(factory, *kernels)
     # a cache index of its own for each combination of kernels and state of their sources; short, as it names a file
     names = "-".join(k.__name__ for k in (factory, *kernels)).replace("<", "").replace(">", "")
-    loop.__name__ = loop.__qualname__ = f"{names[:80]}-{fingerprint(factory, *kernels)[:20]}"
-    wants_cache = os.environ.get("ASSOCMEM_CACHE", "1") != "0" and all(map(is_cacheable, (factory, *kernels)))
+    loop.__name__ = loop.__qualname__ = f"{names[:80]}-{(key or 'uncached')[:20]}"
     options = {"nogil": True, "error_model": "numpy"}
     try:
-        return numba.njit(cache=wants_cache, **options)(loop)
+        return numba.njit(cache=key is not None, **options)(loop)
     except RuntimeError:  # Numba found no folder that it may write its cache to
         return numba.njit(**options)(loop)
 
@@ -114,7 +133,32 @@ def diagnose(function: Callable, arguments: tuple) -> str:
     return f"{name} creates arrays, for which it must be marked by kernel(allocates=True)"
 
 
-def is_cacheable(function: Callable) -> bool:
+def fingerprint(*functions: Callable) -> str | None:
+    """SHA-256 of all that the machine code of `functions` depends on; None if some of it cannot be hashed.
+
+    Hashed are the versions of the compiler, the package's compiled sources and, to any depth of calls, the functions as
+    they are in memory, the files that hold them and the values of the globals that they read, be it as a member of a
+    module. Values are numbers, strings, arrays, types of the compiler, and tuples of those; with a global of any other
+    kind (a list, say, or an instance) there is no fingerprint.
+    """
+    found = _Dependencies()
+    for function in functions:
+        found.add(f"{function.__module__}.{function.__qualname__}", function)
+    if not found.are_complete:
+        return None
+    digest = sha256(repr([platform.python_version(), _LIBRARIES, found.lines]).encode())
+    for _, text in sorted((_PACKAGE_TEXTS | found.files).items()):
+        digest.update(sha256(text).digest())
+    return digest.hexdigest()
+
+
+def _cache_key(*functions: Callable) -> str | None:
+    """The fingerprint, if a loop made of `functions` may be cached; None otherwise."""
+    wants_cache = os.environ.get("ASSOCMEM_CACHE", "1") != "0"
+    return fingerprint(*functions) if wants_cache and all(map(_is_importable, functions)) else None
+
+
+def _is_importable(function: Callable) -> bool:
     """Whether another process could import `function` by its name."""
     module = sys.modules.get(function.__module__)
     if function.__module__ in ("__main__", "__mp_main__") or getattr(module, "__file__", None) is None:
@@ -122,52 +166,72 @@ def is_cacheable(function: Callable) -> bool:
     return getattr(module, function.__qualname__, None) is function
 
 
-def fingerprint(*functions: Callable) -> str:
-    """SHA-256 of the package's compiled sources and of all that `functions` refer to.
+class _Dependencies:
+    """What machine code is made of: lines of text that are the same in every process, and the texts of files."""
 
-    Followed are the functions they call, to any depth, with the files that hold them, and the values of the global
-    constants they read (which become part of the machine code).
-    """
-    digest = hashlib.sha256(_package_sources())
-    files, constants = set(), [f"{f.__module__}.{f.__qualname__}" for f in functions]
-    _collect(functions, files, constants, set())
-    for file in sorted(files):
-        digest.update(Path(file).read_bytes())
-    for text in sorted(constants):
-        digest.update(text.encode())
-    return digest.hexdigest()
+    def __init__(self):
+        self.lines: list[str] = []
+        self.files: dict[str, bytes] = {}
+        self.are_complete = True
+        self._numbers: dict[FunctionType, int] = {}  # of the functions met so far
+
+    def add(self, name: str, value) -> None:
+        """Append the line ``name=value`` and, if the value is a function, the lines of all that it reads."""
+        text = _text(value)
+        self.lines.append(f"{name}={text}")
+        if isinstance(value, tuple):
+            self._add_all((f"{name}[{i}]", item) for i, item in enumerate(value))
+        elif isinstance(value, Dispatcher):
+            self._add_all((f"{name}.{option}", setting) for option, setting in sorted(value.targetoptions.items()))
+            self.add(name, value.py_func)
+        elif isinstance(value, _Intrinsic):
+            self.add(name, value.__wrapped__)
+        elif isinstance(value, FunctionType) and text is None:
+            self._add_function(value)
+        elif text is None:
+            self.are_complete = False
+
+    def _add_all(self, pairs) -> None:
+        for name, value in pairs:
+            self.add(name, value)
+
+    def _add_function(self, function: FunctionType) -> None:
+        # by number, as functions made by the same factory share a name
+        is_new = function not in self._numbers
+        self.lines.append(f"function {self._numbers.setdefault(function, len(self._numbers))}")
+        if not is_new:
+            return
+        # the code in memory is what is compiled; the file may tell of overloads and options that the code does not show
+        path = Path(function.__code__.co_filename)
+        if str(path) not in _PACKAGE_TEXTS and str(path) not in self.files and path.is_file():
+            self.files[str(path)] = path.read_bytes()
+        self.lines.append(_code_text(function.__code__))
+        self.add("defaults", function.__defaults__ or ())
+        self._add_all(sorted((function.__kwdefaults__ or {}).items()))
+        self._add_all(_referenced(function))
+
+
+def _referenced(function: FunctionType) -> list[tuple[str, object]]:
+    """Names and values of the closure variables, globals and members of modules that a function may read."""
+    global_names, names = _names(function.__code__)
+    cells = zip(function.__code__.co_freevars, function.__closure__ or (), strict=True)
+    scope = function.__globals__
+    pairs = [(name, cell.cell_contents) for name, cell in cells]
+    pairs += [(name, scope[name]) for name in global_names if name in scope]
+    modules = []
+    for prefix, module in pairs:  # grows on the way, as a module may hold another
+        if isinstance(module, ModuleType) and not _is_library(module) and module not in modules:
+            modules.append(module)
+            pairs += [(f"{prefix}.{name}", getattr(module, name)) for name in names if hasattr(module, name)]
+    return pairs
 
 
 @cache
-def _package_sources() -> bytes:
-    paths = sorted(path for pattern in _COMPILED_SOURCES for path in _PACKAGE.glob(pattern))
-    return b"\0".join(path.read_bytes() for path in paths)
-
-
-def _collect(values, files: set[str], constants: list[str], seen: set[int]) -> None:
-    for value in values:
-        if isinstance(value, FunctionType):
-            if id(value) not in seen:
-                seen.add(id(value))
-                _collect_function(value, files, constants, seen)
-        elif isinstance(value, np.ndarray):
-            constants.append(f"{value.dtype}{value.shape}{value.tobytes().hex()}")
-        elif isinstance(value, bool | int | float | complex | str | tuple | np.generic):
-            constants.append(repr(value))
-
-
-def _collect_function(function: FunctionType, files: set[str], constants: list[str], seen: set[int]) -> None:
-    path = Path(function.__code__.co_filename)
-    if path.is_file():
-        files.add(str(path))
-    else:
-        constants.append(function.__code__.co_code.hex())
-    cells = [cell.cell_contents for cell in function.__closure__ or ()]
-    names = {name for code in _codes(function.__code__) for name in code.co_names}
-    scope = function.__globals__
-    referenced = [(name, scope[name]) for name in sorted(names & scope.keys())]
-    constants.extend(f"{name}=" for name, _ in referenced)
-    _collect(cells + [value for _, value in referenced if not isinstance(value, ModuleType)], files, constants, seen)
+def _names(code: CodeType) -> tuple[list[str], list[str]]:
+    """Names of the globals that code reads, and all names in it; both sorted."""
+    codes = list(_codes(code))
+    reads = (step for c in codes for step in dis.get_instructions(c) if step.opname in ("LOAD_GLOBAL", "LOAD_NAME"))
+    return sorted({step.argval for step in reads}), sorted({name for c in codes for name in c.co_names})
 
 
 def _codes(code: CodeType):
@@ -175,3 +239,53 @@ def _codes(code: CodeType):
     for constant in code.co_consts:
         if isinstance(constant, CodeType):
             yield from _codes(constant)
+
+
+def _code_text(code: CodeType) -> str:
+    names = (code.co_names, code.co_varnames, code.co_freevars, code.co_cellvars)
+    return f"code {code.co_code.hex()} {names} {_constant_text(code.co_consts)}"
+
+
+def _constant_text(constant) -> str:
+    if isinstance(constant, CodeType):
+        return _code_text(constant)
+    if isinstance(constant, tuple):
+        return f"({', '.join(map(_constant_text, constant))})"
+    if isinstance(constant, frozenset):  # strings come in another order in each process
+        return f"{{{', '.join(sorted(map(_constant_text, constant)))}}}"
+    return repr(constant)
+
+
+def _text(value) -> str | None:
+    """What `value` is, in words that differ for any other and are the same in every process; None if there are none."""
+    if type(value) in _PLAIN_TYPES:
+        return repr(value)
+    if isinstance(value, np.number | np.bool_):
+        return f"{value.dtype} {value.tobytes().hex()}"
+    if type(value) is np.ndarray and not value.dtype.hasobject:
+        layout = (value.dtype, value.shape, value.flags.c_contiguous, value.flags.f_contiguous, value.flags.aligned)
+        return f"array {layout} {sha256(value.tobytes()).hexdigest()}"
+    if type(value) is tuple:
+        return f"tuple of {len(value)}"
+    if isinstance(value, _COMPILER_TYPES):
+        return f"{type(value).__name__} {value}"
+    if isinstance(value, ModuleType):
+        return f"module {value.__name__}"
+    return _library_name(value)
+
+
+def _library_name(value) -> str | None:
+    """Where to import a function or class of a library from; None for all else."""
+    module_name = "numpy" if isinstance(value, np.ufunc) else getattr(value, "__module__", None)
+    name, module = getattr(value, "__name__", None), sys.modules.get(module_name)
+    if name is None or module is None or not _is_library(module) or getattr(module, name, None) is not value:
+        return None
+    return f"{module_name}.{name}"
+
+
+def _is_library(module: ModuleType) -> bool:
+    root, file = module.__name__.partition(".")[0], getattr(module, "__file__", None)
+    if file is None:
+        return root in sys.builtin_module_names
+    # a user's module may have the name of one in the standard library
+    return root in _LIBRARIES or (root in sys.stdlib_module_names and file.startswith(_STANDARD_FOLDER))

@@ -8,7 +8,7 @@ import numpy as np
 from assocmem.jit import compile_loop
 from assocmem.kernels.matmul import matmul
 
-__all__ = ["OBSERVABLES", "Observable", "pattern_overlap", "resolve_observables"]
+__all__ = ["OBSERVABLES", "Observable", "check_observables", "pattern_overlap", "resolve_observables"]
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,10 @@ class Observable:
     function: Callable[[np.ndarray], np.ndarray]
     dim: str | None = None
     units: str = "1"
+
+    def dimension(self, name: str) -> str:
+        """Name of the last dimension of the result, if it has one."""
+        return self.dim or f"{name}_dim"
 
 
 OBSERVABLES = {
@@ -65,6 +69,10 @@ def pattern_overlap(patterns, activation: Callable[[np.ndarray], np.ndarray] | N
     transposed, norms = np.ascontiguousarray(patterns.T), np.sqrt(np.square(patterns).sum(axis=1))
 
     def overlap(y: np.ndarray) -> np.ndarray:
+        if patterns.shape[1] > y.shape[-1]:
+            raise ValueError(
+                f"patterns must have at most the {y.shape[-1]} units of the state, got {patterns.shape[1]}"
+            )
         y = np.ascontiguousarray((y if activation is None else activation(y))[..., : patterns.shape[1]])
         products = np.empty((y[..., 0].size, len(patterns)))
         compile_loop(_product_loop)(y.reshape(-1, y.shape[-1]), transposed, products)
@@ -89,6 +97,8 @@ def resolve_observables(observables: Mapping | Sequence | None) -> dict[str, Obs
         return {}
     if isinstance(observables, str):
         observables = [observables]
+    if not isinstance(observables, Mapping | Sequence):
+        raise TypeError(f"observables must be names or a mapping of names to functions, got {observables!r}")
     if not isinstance(observables, Mapping):
         unknown = [name for name in observables if name not in OBSERVABLES]
         if unknown:
@@ -98,6 +108,40 @@ def resolve_observables(observables: Mapping | Sequence | None) -> dict[str, Obs
         if not (callable(value) or isinstance(value, Observable)):
             raise TypeError(f"observables[{name!r}] must be a function or an Observable, got {type(value).__name__}")
     return {k: v if isinstance(v, Observable) else Observable(v) for k, v in observables.items()}
+
+
+RESERVED = (
+    "final_state", "input_noise", "n_steps", "previous_error", "residual", "status", "step_size", "stop_time", "time",
+    "trajectory", "unit",
+)  # fmt: skip
+
+
+def check_observables(observables: dict[str, Observable], y: np.ndarray, state: str) -> None:
+    """Evaluate each observable once on the initial states, so that a faulty one fails before anything runs.
+
+    Raises
+    ------
+    ValueError
+        If a name is taken, or a result has the wrong shape, kind of number or dimension.
+    """
+    if state in RESERVED:
+        raise ValueError(f"state of the model must not be one of {', '.join(RESERVED)}, got {state!r}")
+    sizes: dict[str, int] = {}
+    probe = y[:, None].view()
+    probe.flags.writeable = False
+    for name, observable in observables.items():
+        if name in RESERVED:
+            raise ValueError(f"observables must not be named {', '.join(RESERVED)}, got {name!r}")
+        value = np.asarray(observable.function(probe))
+        if value.shape[:2] != probe.shape[:2] or value.ndim > 3 or value.dtype.kind not in "biuf":
+            raise ValueError(
+                f"observables[{name!r}] must map real states (..., unit) to real values (...) or (..., k), "
+                f"got {value.dtype} of shape {value.shape} from {probe.shape}"
+            )
+        if value.ndim == 3:
+            dim = observable.dimension(name)
+            if dim in RESERVED or sizes.setdefault(dim, value.shape[2]) != value.shape[2]:
+                raise ValueError(f"observables[{name!r}] must have a dimension of its own size and name, got {dim!r}")
 
 
 def _product_loop():

@@ -17,6 +17,7 @@ from scipy.special import ndtr, ndtri
 from assocmem import images
 
 MINIMUM_RATE = 0.01  # Hz; additive noise never takes a cue below it
+LARGEST_SPREAD = 1e100  # sd per mean; its square must not overflow
 DECORRELATIONS = (None, "whiten", "project")
 
 
@@ -196,12 +197,16 @@ def rank_remap(values: np.ndarray, *, mean: float, sd: float) -> np.ndarray:
 
     Raises
     ------
+    TypeError
+        If `values` is complex.
     ValueError
-        If `values` is not a finite matrix, or `mean` or `sd` is not > 0.
+        If `values` is not a finite matrix with at least one entry, or `mean` or `sd` is not > 0.
     """
+    if np.iscomplexobj(values):
+        raise TypeError("values must be real, got complex numbers")
     values = np.asarray(values, dtype=float)
-    if values.ndim != 2 or not np.isfinite(values).all():
-        raise ValueError(f"values must be a finite (pattern, unit) matrix, got shape {values.shape}")
+    if values.ndim != 2 or not values.size or not np.isfinite(values).all():
+        raise ValueError(f"values must be a finite (pattern, unit) matrix, not empty, got shape {values.shape}")
     _, scale = _lognormal_parameters(mean, sd)
     n_units = values.shape[1]
     edges = ndtri(np.arange(n_units + 1) / n_units)
@@ -289,6 +294,8 @@ def pattern_correlation(patterns: xr.DataArray) -> xr.DataArray:
 def _lognormal_parameters(mean, sd):
     _require_positive("mean", mean)
     _require_positive("sd", sd)
+    if not sd / mean <= LARGEST_SPREAD:
+        raise ValueError(f"sd must be at most {LARGEST_SPREAD:g} times the mean of {mean:g} Hz, got {sd:g}")
     variance = np.log1p((sd / mean) ** 2)
     return np.log(mean) - variance / 2, np.sqrt(variance)
 
@@ -389,5 +396,7 @@ def _require_patterns(patterns):
         raise TypeError(f"patterns must be a DataArray (pattern, unit), got {type(patterns).__name__}")
     if set(patterns.dims) != {"pattern", "unit"}:
         raise ValueError(f"patterns must have the dimensions (pattern, unit), got {patterns.dims}")
+    if patterns.dtype.kind not in "biuf":
+        raise TypeError(f"patterns must be real numbers, got dtype {patterns.dtype}")
     if patterns.size == 0 or not np.isfinite(patterns).all() or (patterns < 0).any():
         raise ValueError("patterns must hold at least one rate, all finite and >= 0 Hz")

@@ -29,6 +29,12 @@ def describe(value) -> object:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         fields = {f.name: describe(getattr(value, f.name)) for f in dataclasses.fields(value)}
         return {"type": type(value).__name__, **fields}
+    if hasattr(value, "parameters") and hasattr(value, "kernel"):  # a model that is no dataclass
+        return {"type": type(value).__name__} | describe(value.parameters(value.kernel))
+    if isinstance(value, float | np.floating) and not np.isfinite(value):
+        return repr(float(value))  # JSON has no such numbers
+    if isinstance(value, list | tuple):
+        return [describe(v) for v in value]
     if isinstance(value, np.ndarray):
         if value.size <= LARGEST_ARRAY:
             return value.tolist()
@@ -60,7 +66,8 @@ def run_attributes(model, **settings) -> dict[str, str | int | float]:
     flat |= {
         f"parameter_{k}": v for k, v in parameters.items() if isinstance(v, int | float) and not isinstance(v, bool)
     }
-    flat |= {k: v for k, v in settings.items() if isinstance(v, str | int | float | np.number)}
+    flat |= {k: v for k, v in settings.items() if isinstance(v, str | int | float | np.number) and v is not True}
+    flat = {k: int(v) if isinstance(v, bool) else v for k, v in flat.items()}
     if settings.get("seed") is not None:
         flat["seed"] = str(settings["seed"])  # any size, which a netCDF integer is not
-    return {**flat, "provenance": json.dumps(everything)}
+    return {**flat, "provenance": json.dumps(everything, allow_nan=False)}

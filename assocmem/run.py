@@ -1,5 +1,6 @@
 """One run of a model: restores or makes the ensemble, advances it, records, and labels the result."""
 
+from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass, field
 
 import numpy as np
@@ -9,10 +10,11 @@ from tqdm import tqdm
 from assocmem.checks import check_inputs, check_settings
 from assocmem.ensemble import AdaptiveRun, Ensemble, FixedRun, advance_adaptive, advance_fixed, default_threads
 from assocmem.inputs import OrnsteinUhlenbeck, Schedule, SteadyState
-from assocmem.integrators import COMPLETED, DIVERGED, METHODS, RUNNING, STALLED, STEADY
+from assocmem.integrators import COMPLETED, DIVERGED, EXHAUSTED, METHODS, RUNNING, STALLED, STEADY
 from assocmem.models.base import Flow, Map
-from assocmem.observables import Observable
+from assocmem.observables import Observable, check_observables
 from assocmem.provenance import describe, run_attributes
+from assocmem.validation import real_array
 
 __all__ = ["DivergedError", "Run", "SimulationInterrupted"]
 
@@ -22,6 +24,7 @@ STATUS_MEANINGS = {
     STEADY: "steady",
     DIVERGED: "diverged",
     STALLED: "stalled",
+    EXHAUSTED: "exhausted",
 }
 RECORD_BYTES = 2**26  # states kept at a time; with observables, they are all that memory holds
 
@@ -43,6 +46,10 @@ class DivergedError(RuntimeError):
         super().__init__(message)
         self.trajectory, self.time, self.parameters = trajectory, time, parameters
 
+    def __reduce__(self):
+        # keyword arguments are lost by the default, and a worker's error must reach the process that waits for it
+        return _diverged_error, (str(self), self.trajectory, self.time, self.parameters)
+
 
 class SimulationInterrupted(KeyboardInterrupt):
     """Ctrl-C during a run; `dataset` holds all that was finished and can be continued with `simulate`."""
@@ -50,6 +57,13 @@ class SimulationInterrupted(KeyboardInterrupt):
     def __init__(self, dataset: xr.Dataset):
         super().__init__("simulation interrupted; the attribute `dataset` holds what was finished")
         self.dataset = dataset
+
+    def __reduce__(self):
+        return SimulationInterrupted, (self.dataset,)
+
+
+def _diverged_error(message, trajectory, time, parameters):
+    return DivergedError(message, trajectory=trajectory, time=time, parameters=parameters)
 
 
 @dataclass
@@ -85,10 +99,13 @@ class Run:
 
     def execute(self) -> xr.Dataset:
         check_settings(self)
+        # one type of number: each other would be compiled for anew
+        self.t0, self.dt = float(self.t0), None if self.dt is None else float(self.dt)
         self.ensemble = self._restored() if isinstance(self.y0, xr.Dataset) else self._fresh()
         check_inputs(self)
+        check_observables(self.observables, self.ensemble.y, self.model.state)
+        self.parameters, self.initial_states = describe(self.model), describe(self.ensemble.y.copy())
         self.threads = default_threads() if self.threads is None else self.threads
-        self.start = float(self.ensemble.time.min()) if self.is_adaptive else self._time()
         advance = self._execute_adaptive if self.is_adaptive else self._execute_fixed
         with tqdm(
             total=self.duration,
@@ -111,23 +128,22 @@ class Run:
 
     def _report(self, now: float) -> None:
         self._bar.update(now - self.start - self._bar.n)
+        self._check_divergence()
 
     def _execute_fixed(self) -> None:
         ensemble, n_steps = self.ensemble, round(self.duration / self.dt)
-        first_step, every = ensemble.step, self.every or n_steps + ensemble.step
-        if self.every is not None and first_step % every:
-            raise ValueError(f"every must divide the {first_step} steps already run, got {every}")
-        n_records = n_steps // every if self.every else 0
-        self.times = self.t0 + (first_step + every * np.arange(n_records + 1)) * self.dt
-        base = first_step // every
-        if self.every:
+        first_step, last_step = ensemble.step, ensemble.step + n_steps
+        every = min(self.every or last_step + 1, last_step + 1)
+        # records are at multiples of `every` since the origin of time, also where a continued run starts in between
+        numbers = np.arange(-(-first_step // every), last_step // every + 1)
+        self.times = self.t0 + every * numbers * self.dt
+        if numbers.size and numbers[0] * every == first_step:
             self._store(slice(0, 1), ensemble.y[:, None])
 
         def store(first_record: int, records: np.ndarray) -> None:
-            if self.every:
-                start = first_record - base + 1
+            if records.shape[1]:
+                start = first_record + 1 - numbers[0]
                 self._store(slice(start, start + records.shape[1]), records)
-            self._report(self._time())
 
         run = FixedRun(
             self.model,
@@ -141,10 +157,12 @@ class Run:
             self.noise,
             self._dt_unit(),
         )
-        limit = max(1, RECORD_BYTES // (8 * ensemble.y.size)) * every
-        advance_fixed(run, ensemble, n_steps, store, threads=self.threads, limit=limit)
+        limit = min(n_steps, max(1, RECORD_BYTES // (8 * ensemble.y.size)) * every)
+        report = self._reporter(self._time)
+        advance_fixed(run, ensemble, n_steps, store, report, threads=self.threads, limit=limit)
         ensemble.status[ensemble.status == RUNNING] = COMPLETED
         if not self.every:
+            self.recorded.clear()
             self.times = np.array([self._time()])
             self._store(slice(0, 1), ensemble.y[:, None])
 
@@ -157,9 +175,12 @@ class Run:
         records = np.full((len(ensemble.y), times.size, ensemble.y.shape[1]), np.nan)
         run = AdaptiveRun(self.model, self.rtol, self.atol, self._tolerance, self.max_steps, times, self.stimulus)
         try:
-            advance_adaptive(run, ensemble, t_end, records, self._report, threads=self.threads)
+            advance_adaptive(run, ensemble, (self.start, t_end), records, self._report, threads=self.threads)
         finally:
             self._store(slice(0, times.size), records)
+
+    def _reporter(self, now: Callable[[], float]) -> Callable[[], None]:
+        return lambda: self._report(now())
 
     @property
     def _tolerance(self) -> float:
@@ -173,74 +194,99 @@ class Run:
         return steps
 
     def _store(self, records: slice, states: np.ndarray) -> None:
+        states = states.view()
+        states.flags.writeable = False  # an observable must not change what it observes
         values = {name: np.asarray(o.function(states)) for name, o in self.observables.items()}
         for name, value in (values or {self.model.state: states}).items():
-            if value.shape[:2] != states.shape[:2]:
-                raise ValueError(
-                    f"observables[{name!r}] must map (..., unit) to (...) or (..., k), "
-                    f"got {value.shape} from {states.shape}"
-                )
             if name not in self.recorded:
-                shape = (len(states), self.times.size, *value.shape[2:])
-                self.recorded[name] = np.full(shape, np.nan)
+                self.recorded[name] = np.full((len(states), self.times.size, *value.shape[2:]), np.nan)
             self.recorded[name][:, records] = value
 
+    def _checked_states(self, values, name: str) -> np.ndarray:
+        n = self.model.n_units
+        if isinstance(values, xr.DataArray):
+            if set(values.dims) not in ({"unit"}, {"trajectory", "unit"}):
+                raise ValueError(f"{name} must have the dimensions unit or trajectory and unit, got {values.dims}")
+            values = values.transpose(..., "unit").values
+        y = real_array(name, values)
+        if y.ndim not in (1, 2) or y.shape[-1] != n or y.size == 0:
+            raise ValueError(f"{name} must have shape ({n},) or (trajectory, {n}), got {y.shape}")
+        return y.reshape(-1, n)
+
     def _fresh(self) -> Ensemble:
-        y = np.array(self.y0, dtype=float, ndmin=2, order="C")
-        if y.ndim != 2 or y.shape[1] != self.model.n_units or len(y) == 0:
-            n = self.model.n_units
-            raise ValueError(f"y0 must have shape ({n},) or (trajectory, {n}), got {np.shape(self.y0)}")
-        if not np.all(np.isfinite(y)):
-            raise ValueError(f"y0 must be finite, got {np.count_nonzero(~np.isfinite(y))} other values")
+        y = self._checked_states(self.y0, "y0")
+        if self.trajectory is None and isinstance(self.y0, xr.DataArray) and "trajectory" in self.y0.coords:
+            self.trajectory = np.atleast_1d(self.y0.trajectory.values)
         ensemble = Ensemble(y, self._labels(len(y)))
+        self.start = float(self.t0)
         if self.is_adaptive:
-            ensemble.time, ensemble.previous_error = np.full(len(y), float(self.t0)), np.ones(len(y))
-            ensemble.n_recorded = np.zeros(len(y), dtype=np.int64)
+            ensemble.time, ensemble.previous_error = np.full(len(y), self.start), np.ones(len(y))
             ensemble.step_size = np.full(len(y), self.dt or 0.0)  # 0: to be found from the slope
+        return self._with_counts(ensemble)
+
+    @staticmethod
+    def _with_counts(ensemble: Ensemble) -> Ensemble:
+        n = len(ensemble.y)
+        ensemble.n_recorded, ensemble.n_trials = np.zeros(n, dtype=np.int64), np.zeros(n, dtype=np.int64)
         return ensemble
 
     def _labels(self, n: int) -> np.ndarray:
         labels = np.arange(n) if self.trajectory is None else np.asarray(self.trajectory)
         if labels.shape != (n,) or labels.dtype.kind not in "iu" or np.any(labels < 0) or np.any(labels >= 2**32):
             raise ValueError(f"trajectory must hold {n} integers from 0 to 2^32 - 1, got {self.trajectory}")
+        if np.unique(labels).size < n:
+            raise ValueError(f"trajectory must not repeat a label: equal labels have equal noise, got {labels}")
         return labels.astype(np.int64)
 
     def _restored(self) -> Ensemble:
         """The ensemble as an earlier run left it."""
         ds = self.y0
-        if "final_state" not in ds or "method" not in ds.attrs:
-            raise ValueError("y0 must be an array or a Dataset returned by simulate, got a Dataset without final_state")
-        if self.trajectory is not None:
-            raise ValueError("trajectory must not be given with a Dataset to continue: it has its own labels")
-        earlier = {k: ds.attrs.get(k) for k in ("method", "dt", "seed")}
-        if self.seed is None and earlier["seed"] is not None:
-            self.seed = int(earlier["seed"])
-        for name, value in (("method", self.method), ("dt", self.dt), ("seed", self.seed)):
-            given = int(earlier[name]) if name == "seed" and earlier[name] is not None else earlier[name]
-            if given != value:
-                raise ValueError(f"{name} must be that of the run to continue, {given!r}, got {value!r}")
-        if self.t0 != 0.0:
+        if "final_state" not in ds or "method" not in ds.attrs or "trajectory" not in ds.final_state.dims:
             raise ValueError(
-                f"t0 must not be given with a Dataset to continue: it goes on from its last time, got {self.t0}"
+                "y0 must be an array or a Dataset returned by simulate (select trajectories by a list to keep the "
+                f"dimension), got a Dataset with variables {list(ds.data_vars)}"
             )
-        self.t0 = float(ds.attrs["t0"])
-        if np.any(ds.status.values >= DIVERGED):
-            raise ValueError("y0 must hold no diverged trajectory; select the others first")
-        ensemble = Ensemble(
-            np.array(ds.final_state.values, order="C"),
-            ds.trajectory.values.astype(np.int64),
-            int(ds.attrs["last_step"]),
-        )
+        self._check_continuation(ds)
+        self.t0, self.start = float(ds.attrs["t0"]), float(ds.attrs["end_time"])
+        y = self._checked_states(ds.final_state, "y0.final_state")
+        ensemble = Ensemble(y, ds.trajectory.values.astype(np.int64), int(ds.attrs["last_step"]))
         for name in ("input_noise", "step_size", "previous_error"):
             if name in ds:
-                setattr(ensemble, name, np.array(ds[name].values))
-        if self.is_adaptive:
-            if np.any(ds.status.values == RUNNING):
-                raise ValueError("y0 must be a finished run: an interrupted adaptive run cannot be continued")
-            ensemble.time = np.full(len(ensemble.y), float(ds.attrs["end_time"]))
-            ensemble.n_recorded = np.zeros(len(ensemble.y), dtype=np.int64)
+                dims = ("trajectory", "unit") if "unit" in ds[name].dims else ("trajectory",)
+                setattr(ensemble, name, np.array(ds[name].transpose(*dims).values, dtype=float))
+        is_steady = (ds.status.values == STEADY) & (self.stop is not None)
+        ensemble.status[is_steady] = STEADY
+        ensemble.residual[:] = ds.residual.values
         ensemble.n_steps[:] = ds.n_steps.values
-        return ensemble
+        if self.is_adaptive:
+            ensemble.time = np.where(is_steady, ds.stop_time.values, self.start)
+        return self._with_counts(ensemble)
+
+    def _check_continuation(self, ds: xr.Dataset) -> None:
+        """Raise ValueError if the settings are not those of the run to continue."""
+        if self.trajectory is not None:
+            raise ValueError("trajectory must not be given with a Dataset to continue: it has its own labels")
+        if self.t0 != 0.0:
+            raise ValueError(f"t0 must not be given with a Dataset to continue: it has its own times, got {self.t0}")
+        if self.seed is None and ds.attrs.get("seed") is not None:
+            self.seed = int(ds.attrs["seed"])
+        earlier_seed = int(ds.attrs["seed"]) if ds.attrs.get("seed") is not None else self.seed
+        settings = [
+            ("model", ds.attrs["model"], type(self.model).__name__),
+            ("method", ds.attrs["method"], self.method),
+            ("seed", earlier_seed, self.seed),
+        ]
+        if not self.is_adaptive:
+            settings.append(("dt", float(ds.attrs["dt"]), self.dt))
+        for name, earlier, given in settings:
+            if earlier != given:
+                raise ValueError(f"{name} must be that of the run to continue, {earlier!r}, got {given!r}")
+        if "input_noise" in ds and self.noise is None:
+            raise ValueError("noise must be given to continue a run that has input noise, got None")
+        if np.any(ds.status.values >= DIVERGED):
+            raise ValueError("y0 must hold no diverged trajectory; select the others first")
+        if self.is_adaptive and np.any(ds.status.values == RUNNING):
+            raise ValueError("y0 must be a finished run: an interrupted adaptive run cannot be continued")
 
     def _check_divergence(self) -> None:
         failed = np.flatnonzero(self.ensemble.status >= DIVERGED)
@@ -248,17 +294,16 @@ class Run:
             return
         row = failed[np.argmin(self._stop_times()[failed])]
         label, time = int(self.ensemble.labels[row]), float(self._stop_times()[row])
-        is_stalled = self.ensemble.status[row] == STALLED
-        what = "its step size vanished or max_steps was reached" if is_stalled else "its state is no longer finite"
-        parameters = describe(self.model)
-        scalars = {k: v for k, v in parameters.items() if not isinstance(v, list | dict)}
+        reasons = {DIVERGED: "its state is no longer finite", STALLED: "its step size vanished"}
+        what = reasons.get(int(self.ensemble.status[row]), f"max_steps = {self.max_steps} was reached")
+        scalars = {k: v for k, v in self.parameters.items() if not isinstance(v, list | dict)}
         raise DivergedError(
             f"trajectory {label} diverged at time {time:g} {self.model.time_units}: {what} "
             f"({failed.size} of {len(self.ensemble.y)} trajectories; method {self.method}, dt {self.dt}; "
             f"parameters {scalars})",
             trajectory=label,
             time=time,
-            parameters=parameters,
+            parameters=self.parameters,
         )
 
     # results
@@ -276,11 +321,11 @@ class Run:
 
     def _dataset(self) -> xr.Dataset:
         model, ensemble = self.model, self.ensemble
-        variables = {}
+        variables: dict[str, tuple] = {}
         for name, values in self.recorded.items():
             observable = self.observables.get(name)
             units = model.state_units if observable is None else observable.units
-            last = ("unit",) if observable is None else ((observable.dim or name + "_dim",) if values.ndim == 3 else ())
+            last = ("unit",) if observable is None else ((observable.dimension(name),) if values.ndim == 3 else ())
             variables[name] = (("trajectory", "time", *last), values, {"units": units})
         flags = {
             "flag_values": list(STATUS_MEANINGS),
@@ -305,7 +350,7 @@ class Run:
             "time": ("time", self.times, {"units": model.time_units}),
             "unit": ("unit", np.arange(model.n_units), {"units": "1"}),
         }
-        end_time = float(ensemble.time.max()) if self.is_adaptive else self._time()
+        end_time = self.start + self.duration if self.is_adaptive else self._time()
         return xr.Dataset(
             variables,
             coords,
@@ -322,6 +367,13 @@ class Run:
                 stimulus=self.stimulus,
                 noise=self.noise,
                 stop=self.stop,
+                observables=list(self.observables) or None,
+                t_eval=self.t_eval,
+                max_steps=self.max_steps if self.is_adaptive else None,
+                on_divergence=self.on_divergence,
+                start=self.start,
+                is_continued=isinstance(self.y0, xr.Dataset),
+                initial_states=self.initial_states,
                 last_step=ensemble.step,
                 end_time=end_time,
             ),

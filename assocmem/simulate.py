@@ -5,12 +5,12 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 import xarray as xr
 
-from assocmem.checks import check_integer
 from assocmem.inputs import OrnsteinUhlenbeck, Schedule, SteadyState
 from assocmem.integrators import METHODS
 from assocmem.models.base import Flow, Map
 from assocmem.observables import Observable, resolve_observables
 from assocmem.run import DivergedError, Run, SimulationInterrupted
+from assocmem.validation import check_integer
 
 __all__ = ["DivergedError", "SimulationInterrupted", "iterate", "simulate"]
 
@@ -41,14 +41,15 @@ def simulate(
     """Trajectories of a model from one or many initial states.
 
     Every trajectory has the same bits alone or in an ensemble, for any number of threads, and whether it runs in one
-    piece or is continued.
+    piece or is continued ("dopri5" ends a step where a run ends, so there the pieces agree within the tolerance).
 
     Parameters
     ----------
     model : Flow
         What to integrate.
     y0 : array (unit,) or (trajectory, unit), or Dataset
-        Initial states; a Dataset returned by this function is continued from its last states.
+        Initial states; a DataArray is read by its dimensions. A Dataset returned by this function is continued from its
+        last states; trajectories that were steady stay so if `stop` is given, and go on otherwise.
     duration : float, > 0
         In the model's unit of time; for fixed steps a multiple of `dt`.
     dt : float, > 0
@@ -70,7 +71,7 @@ def simulate(
         Ends each trajectory when it is steady; its later records repeat its last state.
     observables : mapping or sequence, optional
         Recorded instead of the state: functions of states (..., unit) by name, or names of
-        `assocmem.observables.OBSERVABLES`.
+        `assocmem.observables.OBSERVABLES`. Fixed-step methods then keep no more than a chunk of states in memory.
     t_eval : array (time,), optional
         Increasing times to record, counted as the time coordinate is ("dopri5" only); default start and end.
     rtol, atol : float
@@ -90,7 +91,8 @@ def simulate(
     -------
     Dataset
         The state (or the observables) over (trajectory, time, unit), `final_state`, and per trajectory `status`,
-        `n_steps`, `residual` (largest |dy/dt| at the start of the last step) and `stop_time`; all parameters in attrs.
+        `n_steps`, `residual` (largest |dy/dt| at the start of the last step, for "dopri5" at its end) and `stop_time`;
+        all parameters in attrs.
 
     Raises
     ------

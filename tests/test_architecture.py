@@ -11,7 +11,7 @@ PACKAGE = Path(assocmem.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
 LAYERS = [
     ["jit"],
-    ["kernels", "random", "integrators", "inputs", "images", "patterns"],
+    ["validation", "kernels", "random", "integrators", "adaptive", "inputs", "images", "patterns"],
     ["models", "learning", "provenance"],
     ["observables", "ensemble", "checks", "run", "simulate"],
     ["analysis"],

@@ -22,11 +22,13 @@ def test_jax_does_the_same_work():
     np.testing.assert_allclose(np.asarray(bench.jax_scan_rk4(3, 20, 1)()), ours, rtol=1e-12)  # order of summation
 
 
-def test_noise_has_the_same_strength():
+def test_noise_has_the_same_strength(monkeypatch):
+    # from equal starts, so that the spread is that of the noise alone
+    monkeypatch.setattr(bench, "starts", lambda batch: np.full((batch, bench.N_UNITS), 8.0))
     ours = bench.assocmem_euler_maruyama(100, 40, 1)().final_state.values
     numpy = bench.numpy_euler_maruyama(100, 40, 1)()
-    # 15000 values: standard error of the standard deviation 0.6 %; five of them
-    assert ours.std(axis=0).mean() == pytest.approx(numpy.std(axis=0).mean(), rel=0.03)
+    # 15000 values each: standard error of a standard deviation 0.6 %, of their ratio 0.8 %; four of them
+    assert ours.std(axis=0).mean() == pytest.approx(numpy.std(axis=0).mean(), rel=0.033)
 
 
 def test_a_measurement_is_a_time():

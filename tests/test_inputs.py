@@ -25,10 +25,10 @@ def test_constant_schedule_acts_from_the_start():
     ("arguments", "message"),
     [
         (([], np.zeros((0, 2))), "times must be a non-empty sequence"),
-        (([1.0, 1.0], np.zeros((2, 2))), r"times must be finite and strictly increasing, got \[1.0, 1.0\]"),
-        (([np.nan], np.zeros((1, 2))), "times must be finite and strictly increasing"),
+        (([1.0, 1.0], np.zeros((2, 2))), r"times must be strictly increasing, got \[1.0, 1.0\]"),
+        (([np.nan], np.zeros((1, 2))), "times must be finite, got 1 other values"),
         (([1.0], np.zeros((2, 2))), r"values must have shape \(1, unit\) or \(1, trajectory, unit\), got \(2, 2\)"),
-        (([1.0], np.full((1, 2), np.inf)), "values must be finite, got 2 other numbers"),
+        (([1.0], np.full((1, 2), np.inf)), "values must be finite, got 2 other values"),
     ],
 )
 def test_bad_schedules_are_named(arguments, message):
@@ -51,7 +51,21 @@ def test_bad_noise_is_named(tau, std, name):
         OrnsteinUhlenbeck(tau, std)
 
 
-@pytest.mark.parametrize("tol", [0.0, -1.0, np.nan])
-def test_bad_tolerance_is_named(tol):
-    with pytest.raises(ValueError, match="tol must be > 0"):
+@pytest.mark.parametrize(
+    ("tol", "kind", "message"),
+    [
+        (0.0, ValueError, "tol must be > 0, got 0.0"),
+        (np.nan, ValueError, "tol must be finite"),
+        ("x", TypeError, "tol must be a number, got 'x'"),
+    ],
+)
+def test_bad_tolerance_is_named(tol, kind, message):
+    with pytest.raises(kind, match=message):
         SteadyState(tol)
+
+
+def test_a_schedule_keeps_its_own_copy():
+    values = np.ones((1, 2))
+    schedule = Schedule([0.0], values)
+    values[:] = 9.0
+    assert schedule.values.tolist() == [[1.0, 1.0]]

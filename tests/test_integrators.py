@@ -5,7 +5,8 @@ import pytest
 from scipy.integrate import solve_ivp
 
 from assocmem import simulate
-from assocmem.integrators import ERROR_WEIGHTS, NODES, STAGE_WEIGHTS, WIENER_STREAM
+from assocmem.adaptive import ERROR_WEIGHTS, NODES, STAGE_WEIGHTS
+from assocmem.integrators import WIENER_STREAM
 from assocmem.random import normals
 from tests import naive_stepping, problems
 

@@ -1,11 +1,13 @@
 """Kernels, compiled loops and what their cache may and may not reuse."""
 
+import math
 import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import assocmem
@@ -41,6 +43,14 @@ FACTOR = 2.0
 @kernel
 def shift(x):
     return x + 1.0
+"""
+
+NJIT_HELPER = """
+import numba
+
+@numba.njit
+def twice(x):
+    return x * 2.0
 """
 
 
@@ -82,6 +92,47 @@ def test_every_edit_gives_the_new_numbers(user_project, tmp_path):
     assert user_project() == "[3.0, 7.0, 19.0] 1"
 
 
+def test_every_way_to_a_helper_gives_the_new_numbers(user_project, tmp_path):
+    body = "njit_helper.twice(ways.A * x[i] + B) + ways.deeper.shift(C)"
+    kernels = KERNELS.replace("shift(FACTOR * x[i])", body).replace(
+        "user_helper import FACTOR, shift", "ways import B, C"
+    )
+    (tmp_path / "user_kernels.py").write_text("import njit_helper, ways\n" + kernels)
+    _write_ways(tmp_path, a=1.0, b=10.0, c=100.0)
+    assert user_project() == "[121.0, 123.0, 125.0] 0"
+    _write_ways(tmp_path, a=2.0, b=10.0, c=100.0)  # a constant read via its module
+    assert user_project() == "[121.0, 125.0, 129.0] 0"
+    _write_ways(tmp_path, a=2.0, b=100.0, c=10.0)  # constants that change places
+    assert user_project() == "[211.0, 215.0, 219.0] 0"
+    (tmp_path / "user_helper.py").write_text(HELPER.replace("x + 1.0", "x + 2.0"))  # a function read via its module
+    assert user_project() == "[212.0, 216.0, 220.0] 0"
+    (tmp_path / "njit_helper.py").write_text(NJIT_HELPER.replace("2.0", "3.0"))  # a function compiled by the user
+    assert user_project() == "[312.0, 318.0, 324.0] 0"
+    assert user_project() == "[312.0, 318.0, 324.0] 1"
+
+
+def _write_ways(folder, a, b, c):
+    (folder / "ways.py").write_text(f"import user_helper as deeper\nA, B, C = {a}, {b}, {c}\n")
+    (folder / "njit_helper.py").write_text(NJIT_HELPER)
+
+
+def test_an_edit_after_import_is_not_taken_for_the_code_in_memory(user_project, tmp_path):
+    edited = KERNELS.replace("FACTOR * x[i]", "FACTOR * x[i] * x[i]")
+    edit = f"import user_kernels\nopen({str(tmp_path / 'user_kernels.py')!r}, 'w').write({edited!r})\n"
+    assert user_project(edit + SCRIPT) == "[1.0, 3.0, 5.0] 0"
+    assert user_project() == "[1.0, 3.0, 9.0] 0"
+
+
+def test_loops_of_the_package_hit_the_cache(user_project):
+    script = """
+from assocmem import jit, random
+random.normals(seed=0, trajectories=[0], step=0, stream=0, n=3)
+print(sum(jit.compile_loop(random._fill_rows, random.fill_normals).stats.cache_hits.values()))
+"""
+    assert user_project(script, PYTHONHASHSEED="1") == "0"
+    assert user_project(script, PYTHONHASHSEED="2") == "1"
+
+
 def test_the_environment_turns_the_cache_off(user_project):
     user_project(ASSOCMEM_CACHE="0")
     assert user_project(ASSOCMEM_CACHE="0").endswith(" 0")
@@ -120,6 +171,31 @@ def test_a_kernel_must_be_a_function():
 def test_fingerprint_sees_constants_and_closures():
     prints = {jit.fingerprint(_closed_over(1.0)), jit.fingerprint(_closed_over(2.0)), jit.fingerprint(_double)}
     assert len(prints) == 3
+
+
+def test_an_unhashable_global_is_not_cached(monkeypatch):
+    loop = jit.compile_loop.__wrapped__  # without the memory of the process
+    assert loop(_factory, _scaled).stats.cache_path is not None
+    monkeypatch.setitem(globals(), "SCALE", [2.0])
+    assert jit.fingerprint(_scaled) is None
+    assert loop(_factory, _scaled).stats.cache_path is None
+
+
+@pytest.mark.parametrize(
+    "value",
+    [3.0, True, 2, np.float32(2.0), (2.0, 1.0), ((2.0,), 1.0), "2.0", np.eye(2), np.eye(2, order="F")[:1], math.sqrt],
+)
+def test_fingerprint_differs_for_each_value_of_a_global(monkeypatch, value):
+    before = jit.fingerprint(_scaled)
+    monkeypatch.setitem(globals(), "SCALE", value)
+    assert jit.fingerprint(_scaled) not in (before, None)
+
+
+SCALE = 2.0
+
+
+def _scaled(x):
+    return SCALE * x
 
 
 def _double(x):

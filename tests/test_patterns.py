@@ -113,6 +113,10 @@ def test_rank_remap_approaches_the_sd_with_the_number_of_units():
 
 
 def test_rank_remap_refuses_nan():
+    with pytest.raises(ValueError, match=r"values must be a finite .*, not empty, got shape \(2, 0\)"):
+        rank_remap(np.ones((2, 0)), mean=5.0, sd=5.0)
+    with pytest.raises(TypeError, match="values must be real"):
+        rank_remap([[1j, 2.0]], mean=5.0, sd=5.0)
     with pytest.raises(ValueError, match="values must be a finite"):
         rank_remap([[0.0, np.nan]], mean=5.0, sd=5.0)
 
@@ -162,6 +166,7 @@ def test_pattern_correlation_is_pearson(patterns):
         ({"n_units": 2.0}, TypeError, "n_units must be an integer >= 1, got 2.0"),
         ({"mean": -1.0}, ValueError, "mean must be a finite number > 0 Hz, got -1.0"),
         ({"sd": np.nan}, ValueError, "sd must be a finite number > 0 Hz, got nan"),
+        ({"sd": 1e200}, ValueError, r"sd must be at most 1e\+100 times the mean of 5 Hz, got 1e\+200"),
         ({"seed": 1.5}, TypeError, "seed must be an integer >= 0, got 1.5"),
         ({"seed": -1}, ValueError, "seed must be an integer >= 0, got -1"),
     ],

@@ -1,6 +1,7 @@
 """simulate(): labels, recording, stopping, noise, continuation, reproducibility and errors."""
 
 import json
+import pickle
 
 import numpy as np
 import pytest
@@ -9,9 +10,10 @@ import xarray as xr
 from assocmem import ensemble
 from assocmem.inputs import OrnsteinUhlenbeck, Schedule, SteadyState
 from assocmem.integrators import INITIAL_INPUT_STREAM, INPUT_STREAM
+from assocmem.kernels.matmul import matmul
 from assocmem.models.balanced_ei import BalancedEI
-from assocmem.models.base import FunctionFlow
-from assocmem.observables import pattern_overlap
+from assocmem.models.base import Flow, FunctionFlow
+from assocmem.observables import Observable, pattern_overlap
 from assocmem.random import normals
 from assocmem.simulate import DivergedError, SimulationInterrupted, iterate, simulate
 from tests import naive_stepping, problems
@@ -101,6 +103,63 @@ def test_a_continued_stochastic_run_survives_netcdf(network, starts, tmp_path):
 def test_another_seed_gives_other_noise(network, starts):
     one, two = (run(network, starts[:2], noise=NOISY["noise"], seed=seed).final_state for seed in (1, 2))
     assert not np.any(one.values == two.values)
+
+
+class Chunks:
+    """A fixed number of steps in each chunk, where the wall clock would decide."""
+
+    def __init__(self, n_steps):
+        self.n_steps = n_steps
+
+    def __call__(self, first):
+        return self
+
+    def start(self, limit):
+        return min(self.n_steps, limit)
+
+    def finish(self, n_done):
+        pass
+
+
+@pytest.mark.parametrize("options", [NOISY, {**NOISY, "stop": SteadyState(0.15)}, {"method": "dopri5"}], ids=str)
+@pytest.mark.parametrize("n_steps", [1, 3, 7])
+def test_chunks_do_not_change_a_bit(network, starts, n_steps, options, monkeypatch):
+    whole = run(network, starts, **options)
+    monkeypatch.setattr(ensemble, "ChunkLength", Chunks(n_steps))
+    xr.testing.assert_identical(run(network, starts, **options), whole)
+
+
+def test_the_noise_of_a_stopped_trajectory_rests(network, starts):
+    options = {**NOISY, "stop": SteadyState(0.15)}
+    whole = run(network, starts, **options)
+    assert len(np.unique(whole.n_steps)) > 5
+    for row in (int(whole.n_steps.argmax()), int(whole.n_steps.argmin())):
+        alone = run(network, starts[[row]], trajectory=[row], **options)
+        np.testing.assert_array_equal(alone.input_noise[0], whole.input_noise[row])
+
+
+@pytest.mark.parametrize("options", [{"method": "rk4", "dt": 0.1}, {"method": "dopri5"}], ids=str)
+def test_steady_trajectories_stay_so_when_continued(options):
+    starts = np.array([[1.0, 1.0, 1.0], [1e6, 1.0, 1.0]])
+    settings = {"stop": SteadyState(1e-4), "threads": 1, **options}
+    first = simulate(problems.leaky(), starts, duration=40.0, **settings)
+    assert first.status.values.tolist() == [1, 0]
+    second = simulate(problems.leaky(), first, duration=60.0, **settings)
+    assert second.time[0] == 40.0 and second.time[-1] == 100.0
+    assert second.stop_time[0] == first.stop_time[0] and second.status.values.tolist() == [1, 1]
+    np.testing.assert_array_equal(second.final_state[0], first.final_state[0])
+    if "dt" in options:
+        whole = simulate(problems.leaky(), starts, duration=100.0, **settings)
+        xr.testing.assert_equal(
+            whole[["final_state", "n_steps", "stop_time"]], second[["final_state", "n_steps", "stop_time"]]
+        )
+
+
+def test_a_run_may_be_continued_between_two_records(network, starts):
+    whole = run(network, starts, every=8)
+    first = run(network, starts, every=8, duration=5.0)  # ten steps: the next record is at the sixteenth
+    second = run(network, first, every=8, duration=15.0)
+    xr.testing.assert_equal(second.potential, whole.potential.sel(time=slice(5.0, None)))
 
 
 # recording
@@ -219,6 +278,17 @@ def test_without_a_stop_rule_a_fixed_point_runs_on():
     assert ds.status.item() == 0 and ds.n_steps.item() == 10
 
 
+def test_a_trajectory_is_not_steady_before_its_last_stimulus():
+    fixed_point = [-2.0, 0.8, 1.5]
+    late = Schedule([0.0, 5.0], [np.zeros(3), np.ones(3)])
+    for options in ({"dt": 0.1}, {"method": "dopri5"}):
+        ds = simulate(
+            problems.leaky(), fixed_point, duration=100.0, stimulus=late, stop=SteadyState(1e-6), threads=1, **options
+        )
+        assert ds.stop_time > 5.0 and ds.status.item() == 1
+        np.testing.assert_allclose(ds.final_state[0], fixed_point + 1 / np.linspace(0.5, 2.0, 3), atol=1e-5)
+
+
 # divergence
 
 
@@ -241,8 +311,24 @@ def test_divergence_can_be_marked_and_leaves_the_others_alone(options):
     np.testing.assert_array_equal(ds.final_state[0], alone.final_state[0])
 
 
+def test_errors_reach_another_process_whole(network):
+    with pytest.raises(DivergedError) as error:
+        simulate(problems.BLOW_UP, [[0.5]], duration=10.0, dt=0.01, threads=1)
+    copy = pickle.loads(pickle.dumps(error.value))
+    assert str(copy) == str(error.value) and (copy.trajectory, copy.time) == (0, error.value.time)
+    assert pickle.loads(pickle.dumps(SimulationInterrupted(xr.Dataset()))).dataset.identical(xr.Dataset())
+
+
+def test_only_trial_steps_count_against_max_steps():
+    switches = Schedule(0.25 * np.arange(40), np.random.default_rng(1).normal(size=(40, 3)))
+    options = {"stimulus": switches, "method": "dopri5", "threads": 1}
+    needed = simulate(problems.leaky(), np.ones(3), duration=10.0, **options).n_steps.item()
+    ds = simulate(problems.leaky(), np.ones(3), duration=10.0, max_steps=2 * needed, **options)
+    assert ds.status.item() == 0
+
+
 def test_too_many_steps_are_reported():
-    with pytest.raises(DivergedError, match="max_steps was reached"):
+    with pytest.raises(DivergedError, match="max_steps = 50 was reached"):
         simulate(problems.LORENZ, [1.0, 1.0, 1.0], duration=100.0, method="dopri5", max_steps=50, threads=1)
 
 
@@ -367,6 +453,56 @@ def test_a_kernel_that_does_not_compile_is_explained(options):
         simulate(FunctionFlow(_misspelt_rhs, 2, {"gain": 2.0}), [1.0, 0.5], duration=1.0, **options)
 
 
+class PlainModel(Flow):
+    """A model that is no dataclass."""
+
+    n_units = 2
+    growth = -1.0
+    rhs = staticmethod(problems.proportional_rhs)
+
+
+def test_a_plain_class_is_a_model():
+    ds = simulate(PlainModel(), np.ones(2), duration=1.0, dt=0.1, threads=1)
+    assert json.loads(ds.attrs["provenance"])["model"] == {"type": "PlainModel", "growth": -1.0}
+
+
+def test_a_run_does_not_touch_the_arrays_of_its_model():
+    gain = np.ones(2)
+
+    @problems.kernel
+    def greedy(t, y, dy, gain):
+        gain[0] += 1.0
+        dy[:] = 0.0
+
+    simulate(FunctionFlow(greedy, 2, {"gain": gain}), np.ones(2), duration=1.0, dt=0.1, threads=1)
+    assert gain.tolist() == [1.0, 1.0]
+
+
+def test_labelled_states_are_read_by_their_dimensions(network, starts):
+    labelled = xr.DataArray(starts[:N], dims=("trajectory", "unit"), coords={"trajectory": np.arange(N) + 5})
+    straight, turned = run(network, labelled, **NOISY), run(network, labelled.T, **NOISY)
+    xr.testing.assert_identical(straight, turned)
+    np.testing.assert_array_equal(straight.trajectory, np.arange(N) + 5)
+    continued = run(network, straight.transpose("unit", "time", "trajectory"), noise=NOISY["noise"])
+    np.testing.assert_array_equal(continued.final_state, run(network, straight, noise=NOISY["noise"]).final_state)
+
+
+def test_labelled_states_with_other_dimensions_are_refused(network, starts):
+    with pytest.raises(ValueError, match=r"y0 must have the dimensions unit or trajectory and unit, got \('a', 'b'\)"):
+        run(network, xr.DataArray(starts, dims=("a", "b")))
+
+
+def test_shapes_that_do_not_fit_are_never_read():
+    model = FunctionFlow(_product_rhs, 16, {"weights": np.ones((3, 3))}, n_work=16)
+    with pytest.raises(DivergedError):
+        simulate(model, np.ones(16), duration=1.0, dt=0.5, threads=1)
+
+
+@problems.kernel
+def _product_rhs(t, y, dy, work, weights):
+    matmul(y, weights, dy)
+
+
 # errors
 
 
@@ -376,13 +512,18 @@ def test_a_kernel_that_does_not_compile_is_explained(options):
         ({"duration": -1.0}, ValueError, "duration must be > 0, got -1.0"),
         ({"duration": np.nan}, ValueError, "duration must be finite, got nan"),
         ({"duration": "long"}, TypeError, "duration must be a number, got 'long'"),
-        ({"duration": 1.3}, ValueError, "duration must be a multiple of dt = 0.5, got 1.3"),
+        ({"duration": 1.3}, ValueError, r"duration must be a multiple of dt = 0.5 .* got 1.3"),
         ({"t0": np.inf}, ValueError, "t0 must be finite, got inf"),
         ({"dt": 0.0}, ValueError, "dt must be > 0, got 0.0"),
         ({"dt": None}, ValueError, "dt must be given for method 'rk4'"),
         ({"method": "rk5"}, ValueError, "method must be one of euler, .*, got 'rk5'"),
         ({"method": "map"}, ValueError, "method must be one of"),
         ({"method": "euler_maruyama", "seed": 1}, ValueError, "needs a model with diffusion, got BalancedEI"),
+        ({"seed": "abc"}, TypeError, "seed must be an integer >= 0, got 'abc'"),
+        ({"seed": -1}, ValueError, "seed must be an integer >= 0, got -1"),
+        ({"duration": 1e-9}, ValueError, "duration must be at least one step of dt = 0.5, got 1e-09"),
+        ({"trajectory": [3] * 37}, ValueError, "trajectory must not repeat a label"),
+        ({"observables": 5}, TypeError, "observables must be names or a mapping of names to functions, got 5"),
         ({"every": 0}, ValueError, "every must be an integer >= 1, got 0"),
         ({"every": 1.5}, TypeError, "every must be an integer >= 1, got 1.5"),
         ({"threads": 0}, ValueError, "threads must be an integer >= 1, got 0"),
@@ -395,7 +536,11 @@ def test_a_kernel_that_does_not_compile_is_explained(options):
             ValueError,
             r"noise.std must be a number or have shape \(21",
         ),
-        ({"stimulus": Schedule([0.2], np.zeros((1, N)))}, ValueError, "stimulus.times must be a multiple of dt = 0.5"),
+        (
+            {"stimulus": Schedule([0.2], np.zeros((1, N)))},
+            ValueError,
+            "stimulus.times must differ from t0 by multiples of dt = 0.5, got 0.2",
+        ),
         ({"stimulus": Schedule([0.0], np.zeros((1, 5)))}, ValueError, r"stimulus.values must have shape \(k, 21\)"),
         ({"stop": 1e-9}, TypeError, "stop must be a SteadyState or None, got float"),
         ({"observables": ["median"]}, ValueError, r"observables must be among mean, .* got \['median'\]"),
@@ -416,6 +561,46 @@ def test_bad_arguments_are_named(network, starts, change, kind, message):
         run(network, starts, **change)
 
 
+@pytest.mark.parametrize(
+    ("observables", "message"),
+    [
+        ({"status": np.sum}, "observables must not be named .*, got 'status'"),
+        ({"a": lambda y: y.sum()}, r"observables\['a'\] must map real states"),
+        ({"a": lambda y: y[..., None] * np.ones(2)}, r"observables\['a'\] must map real states"),
+        ({"a": lambda y: 1j * y[..., 0]}, r"observables\['a'\] must map real states .* got complex128"),
+        ({"a": Observable(lambda y: y, dim="time")}, "must have a dimension of its own size and name, got 'time'"),
+        ({"a": pattern_overlap(np.ones((2, 3))), "b": pattern_overlap(np.ones((4, 3)))}, "got 'pattern'"),
+        ({"a": pattern_overlap(np.ones((2, 30)))}, "patterns must have at most the 21 units of the state, got 30"),
+        ({"a": lambda y: np.multiply(y, 0.0, out=y)}, "read-only"),
+    ],
+    ids=str,
+)
+def test_faulty_observables_fail_before_the_run(network, starts, observables, message):
+    with pytest.raises(ValueError, match=message):
+        run(network, starts, observables=observables)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda ds: ds.sel(trajectory=1), "select trajectories by a list"),
+        (lambda ds: ds.isel(unit=[0, 1]), r"y0.final_state must have shape \(21,\)"),
+        (lambda ds: ds.isel(trajectory=[]), r"y0.final_state must have shape \(21,\)"),
+        (lambda ds: ds.assign(final_state=ds.final_state * np.nan), "y0.final_state must be finite"),
+        (lambda ds: ds.assign_attrs(model="Lorenz"), "model must be that of the run to continue, 'Lorenz'"),
+    ],
+)
+def test_datasets_that_cannot_be_continued_are_named(network, starts, change, message):
+    ds = run(network, starts, **NOISY)
+    with pytest.raises(ValueError, match=message):
+        run(network, change(ds), noise=NOISY["noise"])
+
+
+def test_a_noisy_run_is_not_continued_without_its_noise(network, starts):
+    with pytest.raises(ValueError, match="noise must be given to continue a run that has input noise"):
+        run(network, run(network, starts, **NOISY))
+
+
 @pytest.mark.parametrize("y0", [np.ones(3), np.ones((2, 3, N)), np.ones((0, N)), 1.0], ids=np.shape)
 def test_bad_shapes_of_y0_are_named(network, y0):
     with pytest.raises(ValueError, match=r"y0 must have shape \(21,\) or \(trajectory, 21\)"):
@@ -425,6 +610,12 @@ def test_bad_shapes_of_y0_are_named(network, y0):
 def test_y0_must_be_finite(network):
     with pytest.raises(ValueError, match="y0 must be finite, got 1 other values"):
         run(network, np.where(np.arange(N) == 3, np.nan, 1.0))
+
+
+@pytest.mark.parametrize("y0", [np.ones(N) * 1j, ["1"] * N, np.ma.masked_array(np.ones(N), False)], ids=str)
+def test_y0_must_hold_real_numbers(network, y0):
+    with pytest.raises(TypeError, match="y0 must"):
+        run(network, y0)
 
 
 def test_input_needs_a_model_that_takes_it():
@@ -479,7 +670,7 @@ def test_an_interrupted_adaptive_run_keeps_its_records(network, starts, monkeypa
     advance = ensemble.AdaptiveRun.advance
     monkeypatch.setattr(ensemble.AdaptiveRun, "calls", [], raising=False)
     monkeypatch.setattr(ensemble.AdaptiveRun, "advance", interrupt_later)
-    monkeypatch.setattr(ensemble, "ChunkLength", lambda first: FewSteps())
+    monkeypatch.setattr(ensemble, "ChunkLength", Chunks(5))
     options = {"method": "dopri5", "t_eval": np.linspace(0.0, 20.0, 41)}
     with pytest.raises(SimulationInterrupted) as interrupt:
         run(network, starts[:4], **options)
@@ -490,11 +681,3 @@ def test_an_interrupted_adaptive_run_keeps_its_records(network, starts, monkeypa
     np.testing.assert_array_equal(partial.potential, whole.sel(time=partial.time))
     with pytest.raises(ValueError, match="an interrupted adaptive run cannot be continued"):
         run(network, partial, method="dopri5")
-
-
-class FewSteps:
-    def start(self, limit):
-        return 5
-
-    def finish(self, n_done):
-        pass

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
-from assocmem.analysis.fixed_points import PER_SECOND
+from assocmem.analysis.fixed_points import PER_SECOND, finite_eigenvalues, require_unit_dimension
 
 
 def balance(currents: xr.Dataset) -> xr.Dataset:
@@ -65,20 +65,21 @@ def excitatory_abscissa(model, state: xr.DataArray, *, n_excitatory: int) -> xr.
 
     Returns
     -------
-    DataArray (...), 1/s.
+    DataArray (...), 1/s; NaN where the Jacobian is not finite.
 
     Raises
     ------
+    TypeError
+        If `state` is no DataArray.
     ValueError
         If `state` lacks the dimension unit or `n_excitatory` is out of range.
     """
-    if "unit" not in state.dims:
-        raise ValueError(f"state must have the dimension unit, got {state.dims}")
+    require_unit_dimension(state)
     if not 1 <= n_excitatory <= state.sizes["unit"]:
         raise ValueError(f"n_excitatory must be in 1..{state.sizes['unit']}, got {n_excitatory}")
     ordered = state.transpose(..., "unit")
     block = np.asarray(model.jacobian(ordered.to_numpy()))[..., :n_excitatory, :n_excitatory]
-    values = np.linalg.eigvals(block).real.max(axis=-1) * PER_SECOND
+    values = finite_eigenvalues(block).real.max(axis=-1) * PER_SECOND
     abscissa = ordered.isel(unit=0, drop=True).copy(data=values)
     return abscissa.rename("excitatory_abscissa").assign_attrs(
         units="1/s", long_name="abscissa of the excitatory block"

@@ -23,7 +23,8 @@ def find_fixed_points(model, start, *, tol: float = 1e-10, max_steps: int = 100)
     ----------
     model : object with `velocity` and `jacobian`
     start : array_like or DataArray (trajectory, unit) or (unit,)
-        States to start from, in the unit of the model's state (mV for rate networks).
+        States to start from, in the unit of the model's state (mV for rate networks). The dimensions of a
+        DataArray may come in any order; the first may also be called pattern.
     tol : float
         > 0; converged when no component of the velocity exceeds it, state units per ms.
     max_steps : int
@@ -37,10 +38,13 @@ def find_fixed_points(model, start, *, tol: float = 1e-10, max_steps: int = 100)
 
     Raises
     ------
+    TypeError
+        If `start` is complex.
     ValueError
-        If `start` is no matrix of finite numbers, or `tol` or `max_steps` is out of range.
+        If `start` is no matrix of finite numbers or has other dimensions, or `tol` or `max_steps` is out of
+        range.
     """
-    start = np.atleast_2d(np.asarray(start, dtype=float))
+    start = np.atleast_2d(_unlabelled(start))
     if start.ndim != 2 or not np.isfinite(start).all():
         raise ValueError(f"start must be finite and of shape (trajectory, unit), got shape {start.shape}")
     if not tol > 0:
@@ -70,15 +74,16 @@ def spectrum(model, state: xr.DataArray) -> xr.Dataset:
     -------
     Dataset with `eigenvalue_real` and `eigenvalue_imag` (..., mode), ordered by falling real part, and
     `spectral_abscissa` (...), the largest real part; all in 1/s. A state is a stable attractor where the
-    velocity is zero and the abscissa negative.
+    velocity is zero and the abscissa negative. NaN where the Jacobian is not finite.
 
     Raises
     ------
+    TypeError
+        If `state` is no DataArray.
     ValueError
         If `state` lacks the dimension unit.
     """
-    if "unit" not in state.dims:
-        raise ValueError(f"state must have the dimension unit, got {state.dims}")
+    require_unit_dimension(state)
     ordered = state.transpose(..., "unit")
     eigenvalues = _sorted_eigenvalues(np.asarray(model.jacobian(ordered.to_numpy()))) * PER_SECOND
     dims = ordered.dims[:-1]
@@ -95,8 +100,33 @@ def spectrum(model, state: xr.DataArray) -> xr.Dataset:
     )
 
 
+def require_unit_dimension(state: xr.DataArray) -> None:
+    """TypeError or ValueError unless `state` is a DataArray with the dimension unit."""
+    if not isinstance(state, xr.DataArray):
+        raise TypeError(f"state must be a DataArray with the dimension unit, got {type(state).__name__}")
+    if "unit" not in state.dims:
+        raise ValueError(f"state must have the dimension unit, got {state.dims}")
+
+
+def finite_eigenvalues(jacobian: np.ndarray) -> np.ndarray:
+    """Complex eigenvalues (..., mode) of matrices (..., unit, unit); NaN for those that are not finite."""
+    is_finite = np.isfinite(jacobian).all(axis=(-2, -1))
+    eigenvalues = np.linalg.eigvals(np.where(is_finite[..., None, None], jacobian, 0.0)).astype(complex)
+    return np.where(is_finite[..., None], eigenvalues, complex(np.nan, np.nan))
+
+
+def _unlabelled(start) -> np.ndarray:
+    if isinstance(start, xr.DataArray):
+        if set(start.dims) not in ({"unit"}, {"trajectory", "unit"}, {"pattern", "unit"}):
+            raise ValueError(f"start must have the dimensions (trajectory, unit) or (unit), got {start.dims}")
+        start = start.transpose(..., "unit")
+    if np.iscomplexobj(start):
+        raise TypeError("start must be real, got complex numbers")
+    return np.asarray(start, dtype=float)
+
+
 def _sorted_eigenvalues(jacobian):
-    eigenvalues = np.linalg.eigvals(jacobian).astype(complex)
+    eigenvalues = finite_eigenvalues(jacobian)
     order = np.lexsort((eigenvalues.imag, -eigenvalues.real), axis=-1)
     return np.take_along_axis(eigenvalues, order, axis=-1)
 

@@ -18,7 +18,7 @@ def linear_noise_covariance(jacobian, tau, *, noise_tau: float, noise_std) -> xr
     ----------
     jacobian : ndarray (unit, unit)
         J at the fixed point, 1/ms; every eigenvalue in the left half-plane.
-    tau : ndarray (unit,)
+    tau : float or ndarray (unit,)
         Time constants T of the units, ms, > 0.
     noise_tau : float
         Correlation time of the noise, ms, > 0.
@@ -31,15 +31,19 @@ def linear_noise_covariance(jacobian, tau, *, noise_tau: float, noise_std) -> xr
 
     Raises
     ------
+    TypeError
+        If `jacobian` is complex.
     ValueError
         If shapes or ranges are wrong or the fixed point is unstable.
     """
+    if np.iscomplexobj(jacobian):
+        raise TypeError("jacobian must be real, got complex numbers")
     jacobian = np.asarray(jacobian, dtype=float)
-    n = jacobian.shape[0]
-    if jacobian.shape != (n, n) or not np.isfinite(jacobian).all():
-        raise ValueError(f"jacobian must be a finite square matrix, got shape {jacobian.shape}")
-    tau = np.broadcast_to(np.asarray(tau, dtype=float), n)
-    noise_std = np.broadcast_to(np.asarray(noise_std, dtype=float), n)
+    shape = jacobian.shape
+    if len(shape) != 2 or shape[0] != shape[1] or not shape[0] or not np.isfinite(jacobian).all():
+        raise ValueError(f"jacobian must be a finite square matrix, got shape {shape}")
+    n = shape[0]
+    tau, noise_std = _per_unit("tau", tau, n), _per_unit("noise_std", noise_std, n)
     if not (tau > 0).all() or not noise_tau > 0 or not (noise_std >= 0).all():
         raise ValueError(
             f"tau and noise_tau must be > 0 ms and noise_std >= 0 mV, got minima {tau.min()}, {noise_tau}"
@@ -50,6 +54,13 @@ def linear_noise_covariance(jacobian, tau, *, noise_tau: float, noise_std) -> xr
         raise ValueError(f"jacobian must be stable, got a spectral abscissa of {1000 * abscissa:g} 1/s")
     covariance = _augmented_covariance(jacobian, tau, noise_tau, noise_std)[:n, :n]
     return xr.DataArray(covariance, dims=("unit", "other_unit"), name="covariance", attrs={"units": "mV^2"})
+
+
+def _per_unit(name, values, n):
+    values = np.asarray(values, dtype=float)
+    if values.shape not in ((), (n,)):
+        raise ValueError(f"{name} must be a number or of shape ({n},), got shape {values.shape}")
+    return np.broadcast_to(values, n)
 
 
 def _augmented_covariance(jacobian, tau, noise_tau, noise_std):

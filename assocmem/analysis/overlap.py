@@ -14,6 +14,8 @@ def overlap(state: xr.DataArray, patterns: xr.DataArray, *, dim: str = "unit") -
     state : DataArray (..., unit)
         Any scale.
     patterns : DataArray (pattern, unit)
+    dim : str
+        Name of the dimension of the units in both.
 
     Returns
     -------
@@ -21,6 +23,8 @@ def overlap(state: xr.DataArray, patterns: xr.DataArray, *, dim: str = "unit") -
 
     Raises
     ------
+    TypeError
+        If an input is no DataArray.
     ValueError
         If `dim` is missing from either input, or `state` has the dimension pattern.
 
@@ -39,6 +43,8 @@ def correlation(state: xr.DataArray, patterns: xr.DataArray, *, dim: str = "unit
     state : DataArray (..., unit)
         Any scale and offset.
     patterns : DataArray (pattern, unit)
+    dim : str
+        Name of the dimension of the units in both.
 
     Returns
     -------
@@ -46,6 +52,8 @@ def correlation(state: xr.DataArray, patterns: xr.DataArray, *, dim: str = "unit
 
     Raises
     ------
+    TypeError
+        If an input is no DataArray.
     ValueError
         If `dim` is missing from either input, or `state` has the dimension pattern.
     """
@@ -53,14 +61,19 @@ def correlation(state: xr.DataArray, patterns: xr.DataArray, *, dim: str = "unit
 
 
 def check_state_and_patterns(state: xr.DataArray, patterns: xr.DataArray, dim: str) -> None:
-    """Refuse inputs whose dimensions do not fit together.
+    """Refuse inputs whose dimensions do not fit together; `dim` is that of the units in both.
 
     Raises
     ------
+    TypeError
+        If an input is no DataArray.
     ValueError
         If `dim` is missing from either input or differs in size, `patterns` has other dimensions than
         (pattern, `dim`), or `state` has the dimension pattern.
     """
+    for name, value in (("state", state), ("patterns", patterns)):
+        if not isinstance(value, xr.DataArray):
+            raise TypeError(f"{name} must be a DataArray with the dimension {dim}, got {type(value).__name__}")
     if set(patterns.dims) != {"pattern", dim}:
         raise ValueError(f"patterns must have the dimensions (pattern, {dim}), got {patterns.dims}")
     if dim not in state.dims:

@@ -15,6 +15,8 @@ def principal_axes(patterns: xr.DataArray, *, n_components: int = 2, dim: str = 
         At least `n_components` + 1 of them.
     n_components : int
         >= 1.
+    dim : str
+        Name of the dimension of the units.
 
     Returns
     -------
@@ -55,6 +57,8 @@ def project(state: xr.DataArray, principal: xr.Dataset, *, dim: str = "unit") ->
     state : DataArray (..., unit)
     principal : Dataset
         From `principal_axes`.
+    dim : str
+        Name of the dimension of the units in both.
 
     Returns
     -------

@@ -22,6 +22,8 @@ def recall_error(state: xr.DataArray, patterns: xr.DataArray, *, dim: str = "uni
         Rates in Hz.
     patterns : DataArray (pattern, unit)
         Hz; at least two that differ.
+    dim : str
+        Name of the dimension of the units in both.
 
     Returns
     -------
@@ -69,6 +71,8 @@ def identify(state: xr.DataArray, patterns: xr.DataArray, *, dim: str = "unit") 
     ----------
     state : DataArray (..., unit)
     patterns : DataArray (pattern, unit)
+    dim : str
+        Name of the dimension of the units in both.
 
     Returns
     -------

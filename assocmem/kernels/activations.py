@@ -107,7 +107,9 @@ class PowerLaw:
         # 0^power is 1 or infinite for power <= 0, so units below threshold are set apart.
         potential = np.asarray(potential, dtype=float)
         is_above = potential > 0.0
-        return np.where(is_above, factor * np.where(is_above, potential, 1.0) ** power, 0.0)
+        derivative = np.where(is_above, factor * np.where(is_above, potential, 1.0) ** power, 0.0)
+        # slope 0 would make a diverged state look stable
+        return np.where(np.isnan(potential), np.nan, derivative)
 
 
 @dataclass(frozen=True)
@@ -136,16 +138,16 @@ class SoftplusSquared:
 
     def rate(self, potential) -> np.ndarray:
         """Rate g(u) in Hz at potentials (mV), of the same shape."""
-        return self.gain * np.logaddexp(0.0, potential) ** 2
+        return self.gain * self._softplus(potential) ** 2
 
     def slope(self, potential) -> np.ndarray:
         """First derivative g'(u) in Hz/mV."""
-        return 2.0 * self.gain * self._sigmoid(potential) * np.logaddexp(0.0, potential)
+        return 2.0 * self.gain * self._sigmoid(potential) * self._softplus(potential)
 
     def curvature(self, potential) -> np.ndarray:
         """Second derivative g''(u) in Hz/mV^2."""
         sigmoid = self._sigmoid(potential)
-        softplus = np.logaddexp(0.0, potential)
+        softplus = self._softplus(potential)
         return 2.0 * self.gain * sigmoid * ((1.0 - sigmoid) * softplus + sigmoid)
 
     def potential(self, rate) -> np.ndarray:
@@ -161,5 +163,10 @@ class SoftplusSquared:
         return root + np.log(-np.expm1(-root))
 
     @staticmethod
-    def _sigmoid(potential) -> np.ndarray:
-        return np.exp(-np.logaddexp(0.0, -np.asarray(potential, dtype=float)))
+    def _softplus(potential) -> np.ndarray:
+        with np.errstate(invalid="ignore"):  # NaN gives NaN, as elsewhere, without a warning
+            return np.logaddexp(0.0, potential)
+
+    @classmethod
+    def _sigmoid(cls, potential) -> np.ndarray:
+        return np.exp(-cls._softplus(-np.asarray(potential, dtype=float)))

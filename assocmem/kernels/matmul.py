@@ -218,9 +218,12 @@ def matmul(x, weights, out):
         Transposed with respect to the public ``weights[post, pre]``, so that the inner loop is contiguous; columns
         beyond those of `out` are ignored. `weights_from` makes the fastest layout.
     out : float64 array (trajectory, post), C-contiguous
-        Overwritten; must not overlap `x`. ``out[b]`` depends on ``x[b]`` and `weights` alone, to the last bit.
+        Overwritten, with NaN where the shapes do not fit; must not overlap `x`. ``out[b]`` depends on ``x[b]`` and
+        `weights` alone, to the last bit.
     """
-    if x.shape[0] == 1:
+    if weights.shape[0] != x.shape[1] or weights.shape[1] < out.shape[1]:
+        out[:] = np.nan  # never read beyond an array: the run reports the divergence
+    elif x.shape[0] == 1:
         _single_row(x, weights, out)
     else:
         _plain_product(x, weights, out, ())
@@ -242,6 +245,10 @@ def leaky_matmul(x, weights, y, drive, stimulus, leak, out):
     out : float64 array (trajectory, post), C-contiguous
         Overwritten; must overlap none of the others.
     """
+    n = out.shape[1]
+    if weights.shape[0] != x.shape[1] or weights.shape[1] < n or drive.size != n or leak.size != n:
+        out[:] = np.nan
+        return
     if x.shape[0] > 1:
         _leaky_product(x, weights, out, (drive, leak, stimulus, y))
         return

@@ -22,14 +22,15 @@ from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from assocmem.kernels.activations import PowerLaw, SoftplusSquared
-from assocmem.learning.checkpoint import TrainingState
-from assocmem.learning.feasibility import storable_problem
+from assocmem.learning.checkpoint import TrainingState, checked_path
+from assocmem.learning.feasibility import refuse_unstorable, storable_problem
 from assocmem.learning.initial import RowSums, random_ei_weights
 from assocmem.learning.objective import Evaluation, Objective
-from assocmem.learning.problem import Problem, check_schedule, checked_patterns, require_integer
+from assocmem.learning.problem import Problem, check_schedule, checked_patterns
 from assocmem.learning.schedules import Stage, exact_schedule, penalty_schedule
 from assocmem.learning.storage import NotStorableError, project_weights
 from assocmem.models.balanced_ei import BalancedEI
+from assocmem.validation import check_finite, check_integer
 
 __all__ = ["Training", "train_balanced_ei"]
 
@@ -38,6 +39,8 @@ _ROW_SUMS = RowSums()
 _MARGIN = 1.0  # 1/s; networks whose abscissas are all further below 0 are ranked by cost
 _SAVE_EVERY = 10
 _EXTRA_STAGES = 3  # repetitions of the last stage while the projection leaves a pattern unstable
+_EXTRA_ITERATIONS = 100  # of each
+_STORED = 1e-6  # mV; a larger residual after the projection is no fixed point
 _CUES = 3  # branch of the seed; 1 and 2 are those of the initial weights and rates
 
 
@@ -57,7 +60,7 @@ class Training:
         Cost and its terms, `stage`, `residual` (mV), `abscissa` and `smoothed_abscissa` (iteration, pattern)
         in 1/s.
     converged : bool
-        Whether all stages ran and every pattern is a stable fixed point.
+        Whether all stages ran and every pattern is a stable fixed point, with a residual below 1e-6 mV.
     message : str
         How far it got.
     """
@@ -104,7 +107,7 @@ def train_balanced_ei(
     storage : {"exact", "penalty"}
         See the module; "penalty" is the paper's objective.
     schedule : tuple of Stage, optional
-        Stages run in order; `exact_schedule()` or `penalty_schedule(n_units)` by default.
+        Stages run in order (a tuple or list); `exact_schedule()` or `penalty_schedule(n_units)` by default.
     parametrisation : {"softplus", "exp", "bound"}
         Of the weights; "bound" (non-negative by bounds of the optimiser) only with storage="penalty".
     epsilon : float, > 0, optional
@@ -127,9 +130,9 @@ def train_balanced_ei(
         Workers over patterns. Every number is the same, to the last bit, for any count; the BLAS is held to one
         thread.
     checkpoint : path, optional
-        File to which the run is saved every 10 iterations and at the end of stages, and from which it goes on
-        if the file exists. The optimiser's memory is not saved: a resumed stage is not bit-equal to an
-        uninterrupted one.
+        File, in a folder that exists, to which the run is saved every 10 iterations and at the end of stages,
+        and from which it goes on if the file exists. The optimiser's memory is not saved: a resumed stage is
+        not bit-equal to an uninterrupted one. A finished run is read back as it is.
     progress : bool
         Show a progress bar.
 
@@ -141,7 +144,10 @@ def train_balanced_ei(
     Raises
     ------
     NotStorableError
-        (a ValueError) If no weights that obey Dale's law have the patterns as fixed points.
+        (a ValueError) With storage="exact", if no inhibitory rates are found for which weights of Dale's law
+        have the patterns as fixed points; with storage="penalty", only if no such weights exist for given
+        (clamped) rates of all inhibitory units. Otherwise training goes on, and `message` counts the
+        patterns that were not stored.
     ValueError, TypeError
         If an argument is not as above.
 
@@ -150,9 +156,12 @@ def train_balanced_ei(
     Festa, Hennequin & Lengyel (2014), Analog memories in a balanced rate-based network of E-I neurons. Exact
     storage, the hinge, spread and retrieval terms are not in the paper.
     """
-    require_integer("seed", seed, 0)
-    require_integer("threads", threads, 1)
-    require_integer("n_inhibitory", n_inhibitory, 2)
+    check_integer("seed", seed, 0)
+    check_integer("threads", threads, 1)
+    check_integer("n_inhibitory", n_inhibitory, 2)
+    check_finite("tau_e", tau_e)
+    check_finite("tau_i", tau_i)
+    checkpoint = checked_path(checkpoint)
     n_excitatory = checked_patterns(patterns).shape[1]
     weights = random_ei_weights(n_excitatory, n_inhibitory, seed=seed, row_sums=row_sums)
     model = BalancedEI(weights, n_excitatory, drive=drive, tau_e=tau_e, tau_i=tau_i, activation=activation)
@@ -171,8 +180,6 @@ def train_balanced_ei(
         schedule = exact_schedule() if storage == "exact" else penalty_schedule(model.n_units)
     check_schedule(schedule, storage)
     with _workers(threads) as run:
-        if problem.is_exact:
-            problem = storable_problem(problem)
         return _Trainer(problem, tuple(schedule), model, int(seed), run, checkpoint, progress).train()
 
 
@@ -192,46 +199,74 @@ class _Trainer:
 
     def __init__(self, problem, schedule, model, seed, run, checkpoint, progress):
         self.problem, self.schedule, self.model, self.seed, self.run = problem, schedule, model, seed, run
-        self.checkpoint = None if checkpoint is None else Path(checkpoint)
-        self.fingerprint = problem.fingerprint(schedule, seed)
-        start = problem.start
-        self.state = TrainingState(start, start)
-        if self.checkpoint is not None and self.checkpoint.exists():
-            self.state = TrainingState.load(self.checkpoint, self.fingerprint)
-        done = len(self.state.records["cost"])
+        self.checkpoint, self.fingerprint = checkpoint, problem.fingerprint(schedule, seed)
+        self.state: TrainingState | None = None  # before storage is known to be possible
+        if checkpoint is not None and checkpoint.exists():
+            self.state = TrainingState.load(checkpoint, self.fingerprint)
+        done = len(self.state.records["cost"]) if self.state else 0
         self.bar = tqdm(initial=done, desc="training", unit="iteration", disable=not progress)
 
     def train(self) -> Training:
         """Run the stages that are left; an interruption ends them early."""
         with self.bar:
             try:
+                if self.state is None:
+                    self._begin()
                 self._run_stages()
                 reason = None
             except KeyboardInterrupt:
-                reason = f"interrupted in stage {self.state.stage + 1} of {len(self.schedule)}"
-            self._save()
+                reason = self._interrupted()
+            else:
+                self._save()
         return self._result(reason)
 
-    def _run_stages(self) -> None:
-        while self.state.stage < len(self.schedule):
-            # stages may end early: count what is left at most
-            left = sum(stage.iterations for stage in self.schedule[self.state.stage :])
-            self.bar.total = len(self.state.records["cost"]) - self.state.iteration + left
-            self._run_stage(self.schedule[self.state.stage])
-            self.state.next_stage()
-            self._save()
-        if not self.problem.is_exact:
-            self._repeat_until_stable()
+    def _begin(self) -> None:
+        given = self.problem
+        if given.is_exact:
+            self.bar.set_postfix_str("looking for inhibitory rates that allow storage")
+            self.problem = storable_problem(given, report=self._after_search_iteration)
+        else:
+            refuse_unstorable(given)
+        self.state = TrainingState(self.problem.start, self.problem.start)
 
-    def _repeat_until_stable(self) -> None:
-        # the projection moves the spectra: what was stable before may not be so after it
-        for _ in range(_EXTRA_STAGES):
-            if self._polished()[2].max() < 0.0:
+    def _after_search_iteration(self, problem: Problem) -> None:
+        self.problem = problem
+        self.bar.update(0)
+
+    def _interrupted(self) -> str:
+        """Say where; what is known so far is saved."""
+        if self.state is not None:
+            self._save()
+            return f"interrupted in stage {self.state.stage + 1} of {len(self.schedule)}"
+        # weights as they are: there are none yet of which the patterns are exact fixed points
+        self.problem = replace(self.problem, is_exact=False)
+        self.state = TrainingState(self.problem.start, self.problem.start)
+        return "interrupted in the search for inhibitory rates that allow storage"
+
+    def _run_stages(self) -> None:
+        while True:
+            while self.state.stage < len(self.schedule):
+                # stages may end early: count what is left at most
+                left = sum(stage.iterations for stage in self.schedule[self.state.stage :])
+                self.bar.total = len(self.state.records["cost"]) - self.state.iteration + left
+                self._run_stage(self._stage_in_progress())
+                self.state.next_stage()
+                self._save()
+            if not self._is_repetition_due():
                 return
-            self.state.iteration = 0
-            self.state.stage = len(self.schedule) - 1
-            self._run_stage(replace(self.schedule[-1], iterations=min(100, self.schedule[-1].iterations)))
-            self.state.next_stage()
+            self.state.repeat_stage()
+
+    def _stage_in_progress(self) -> Stage:
+        stage = self.schedule[self.state.stage]
+        if self.state.repeats:
+            return replace(stage, iterations=min(_EXTRA_ITERATIONS, stage.iterations))
+        return stage
+
+    def _is_repetition_due(self) -> bool:
+        # the projection moves the spectra: what was stable before may not be so after it
+        if self.problem.is_exact or self.state.repeats == _EXTRA_STAGES:
+            return False
+        return not self._polished().is_stable.all()
 
     def _run_stage(self, stage: Stage) -> None:
         seed = np.random.SeedSequence([self.seed, _CUES, self.state.stage])
@@ -294,38 +329,65 @@ class _Trainer:
         if self.checkpoint is not None:
             self.state.save(self.checkpoint, self.fingerprint)
 
-    def _polished(self) -> tuple[BalancedEI, np.ndarray, np.ndarray, str]:
-        """Best network after the projection, its potentials, abscissas (1/s), and a remark if it failed."""
+    def _polished(self) -> "_Polished":
+        """Best network after the projection."""
         objective = Objective(self.problem, Stage(1, stability=0.0), seed=np.random.SeedSequence(0))
         objective(self.state.best)
         best, remark = objective.last, ""
         weights = best.weights
-        n, activation = self.model.n_excitatory, self.model.activation
         try:
-            arguments = {"n_excitatory": n, "drive": best.drive, "activation": activation}
+            arguments = {"n_excitatory": self.model.n_excitatory, "drive": best.drive}
+            arguments["activation"] = self.model.activation
             weights = project_weights(weights, best.potentials, **arguments).weights
         except NotStorableError as error:
             remark = str(error)
         model = replace(self.model, weights=weights, drive=best.drive)
         spectra = np.linalg.eigvals(model.jacobian(best.potentials))
-        return model, best.potentials, 1000.0 * spectra.real.max(axis=-1), remark
+        residuals = np.abs(model.velocity(best.potentials) * model.tau).max(axis=1)
+        return _Polished(model, best.potentials, 1000.0 * spectra.real.max(axis=-1), residuals, remark)
 
     def _result(self, reason: str | None) -> Training:
-        model, potentials, abscissas, remark = self._polished()
-        n_stable, n_patterns = int(np.count_nonzero(abscissas < 0.0)), len(abscissas)
+        best = self._polished()
         n_iterations = len(self.state.records["cost"])
-        residual = np.abs(model.velocity(potentials) * model.tau).max()
-        converged = reason is None and n_stable == n_patterns and not remark
+        converged = reason is None and bool(best.is_stable.all())
         outcome = reason or ("converged" if converged else "not converged")
-        message = (
-            f"{outcome} after {n_iterations} iterations: {n_stable} of {n_patterns} patterns stable, "
-            f"largest abscissa {abscissas.max():.2f}/s, residual {residual:.1e} mV"
-        )
         return Training(
-            model=model,
-            potentials=xr.DataArray(potentials, dims=("pattern", "unit"), attrs={"units": "mV"}),
-            abscissas=xr.DataArray(abscissas, dims="pattern", attrs={"units": "1/s"}),
+            model=best.model,
+            potentials=xr.DataArray(best.potentials, dims=("pattern", "unit"), attrs={"units": "mV"}),
+            abscissas=xr.DataArray(best.abscissas, dims="pattern", attrs={"units": "1/s"}),
             history=self.state.history(),
             converged=converged,
-            message=f"{message}; {remark}" if remark else message,
+            message=f"{outcome} after {n_iterations} iterations: {best.summary()}",
         )
+
+
+@dataclass(frozen=True, eq=False)
+class _Polished:
+    """A network after the projection, what it holds, and why the projection failed if it did.
+
+    `abscissas` are in 1/s, `residuals` in mV, both (pattern,).
+    """
+
+    model: BalancedEI
+    potentials: np.ndarray
+    abscissas: np.ndarray
+    residuals: np.ndarray
+    remark: str
+
+    @property
+    def is_stored(self) -> np.ndarray:
+        return self.residuals < _STORED
+
+    @property
+    def is_stable(self) -> np.ndarray:
+        # the spectrum at a point that moves says nothing about stability
+        return self.is_stored & (self.abscissas < 0.0)
+
+    def summary(self) -> str:
+        n_patterns, n_stable = len(self.residuals), np.count_nonzero(self.is_stable)
+        n_missed = n_patterns - np.count_nonzero(self.is_stored)
+        text = f"{n_stable} of {n_patterns} patterns stable, largest abscissa {self.abscissas.max():.2f}/s, "
+        text += f"residual {self.residuals.max():.1e} mV"
+        if n_missed:
+            text += f"; patterns not stored: {n_missed} of {n_patterns}"
+        return f"{text}; {self.remark}" if self.remark else text

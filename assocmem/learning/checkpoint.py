@@ -9,11 +9,29 @@ import xarray as xr
 
 from assocmem.learning.objective import Evaluation
 
-__all__ = ["TrainingState"]
+__all__ = ["TrainingState", "checked_path"]
 
 TERMS = ("velocity", "stability", "frobenius", "spread", "retrieval")
 _SCALARS = ("stage", "cost", *TERMS, "residual")
 _VECTORS = ("abscissa", "smoothed_abscissa")
+
+
+def checked_path(checkpoint: str | Path | None) -> Path | None:
+    """Path of a checkpoint.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Unless None or a file, perhaps still missing, in a folder that exists.
+    """
+    if checkpoint is None:
+        return None
+    if not isinstance(checkpoint, str | os.PathLike):
+        raise TypeError(f"checkpoint must be a path, got {checkpoint!r}")
+    path = Path(checkpoint)
+    if not path.parent.is_dir() or path.is_dir():
+        raise ValueError(f"checkpoint must be a file in a folder that exists, got {path}")
+    return path
 
 
 @dataclass
@@ -32,6 +50,8 @@ class TrainingState:
         Index of the stage in progress; the number of stages when all are done.
     iteration : int
         Iterations done in it.
+    repeats : int
+        Repetitions of the last stage begun so far.
     records : dict of str to list
         History, one entry per iteration.
     """
@@ -41,6 +61,7 @@ class TrainingState:
     rank: tuple[float, ...] = (np.inf, np.inf, np.inf)
     stage: int = 0
     iteration: int = 0
+    repeats: int = 0
     records: dict[str, list] = field(default_factory=lambda: {name: [] for name in (*_SCALARS, *_VECTORS)})
 
     def record(self, evaluation: Evaluation) -> None:
@@ -57,6 +78,10 @@ class TrainingState:
         """Go on from the best network."""
         self.stage, self.iteration, self.vector = self.stage + 1, 0, self.best
 
+    def repeat_stage(self) -> None:
+        """Begin the stage before once more."""
+        self.stage, self.iteration, self.repeats = self.stage - 1, 0, self.repeats + 1
+
     def save(self, path: str | Path, fingerprint: str) -> None:
         """Write the state to `path` (npz) in one step: an interrupted write leaves the old file."""
         path = Path(path)
@@ -69,7 +94,7 @@ class TrainingState:
                 vector=self.vector,
                 best=self.best,
                 rank=np.array(self.rank),
-                position=np.array([self.stage, self.iteration]),
+                position=np.array([self.stage, self.iteration, self.repeats]),
                 **history,
             )
         os.replace(partial, path)
@@ -86,7 +111,7 @@ class TrainingState:
         try:
             with np.load(path, allow_pickle=False) as file:
                 arrays = dict(file)
-            found, (stage, iteration) = str(arrays["fingerprint"]), arrays["position"]
+            found, (stage, iteration, repeats) = str(arrays["fingerprint"]), arrays["position"]
             records = {name: list(arrays[f"history_{name}"]) for name in (*_SCALARS, *_VECTORS)}
         except (KeyError, OSError, ValueError, EOFError) as error:
             raise ValueError(f"checkpoint must be a file written by train_balanced_ei, got {path}") from error
@@ -96,7 +121,7 @@ class TrainingState:
                 f"{found[:12]} instead of {fingerprint[:12]}; remove the file to begin anew"
             )
         rank = tuple(float(value) for value in arrays["rank"])
-        return cls(arrays["vector"], arrays["best"], rank, int(stage), int(iteration), records)
+        return cls(arrays["vector"], arrays["best"], rank, int(stage), int(iteration), int(repeats), records)
 
     def history(self) -> xr.Dataset:
         """History over iterations: costs by term, stage, residual (mV), abscissas per pattern (1/s)."""

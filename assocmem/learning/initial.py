@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from assocmem.validation import check_finite
+
 __all__ = ["RowSums", "lognormal_rates", "random_ei_weights"]
 
 
@@ -24,7 +26,8 @@ class RowSums:
     def __post_init__(self):
         for name in ("ee", "ei", "ie", "ii"):
             value = getattr(self, name)
-            if not (np.isfinite(value) and value >= 0.0):
+            check_finite(name, value)
+            if value < 0.0:
                 raise ValueError(f"{name} must be finite and >= 0 mV/Hz, got {value}")
 
 
@@ -55,7 +58,11 @@ def random_ei_weights(
     ------
     ValueError
         If there are fewer than 2 units of a kind.
+    TypeError
+        If `row_sums` is of another type.
     """
+    if not isinstance(row_sums, RowSums):
+        raise TypeError(f"row_sums must be a RowSums(ee, ei, ie, ii), got {row_sums!r}")
     for name, count in (("n_excitatory", n_excitatory), ("n_inhibitory", n_inhibitory)):
         if count < 2:
             raise ValueError(f"{name} must be >= 2, got {count}")

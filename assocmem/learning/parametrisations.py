@@ -15,7 +15,6 @@ class Softplus:
     """phi(x) = scale log(1 + e^x), in mV/Hz."""
 
     scale: float
-    is_smooth = True
     lower = None
 
     def value(self, x: np.ndarray) -> np.ndarray:
@@ -42,7 +41,6 @@ class Exponential:
     """phi(x) = scale e^x, in mV/Hz."""
 
     scale: float
-    is_smooth = True
     lower = None
 
     def value(self, x: np.ndarray) -> np.ndarray:
@@ -63,7 +61,6 @@ class Bound:
     """phi(x) = scale x for x >= 0, in mV/Hz; the optimiser keeps the bound."""
 
     scale: float
-    is_smooth = False
     lower = 0.0
 
     def value(self, x: np.ndarray) -> np.ndarray:
@@ -83,7 +80,6 @@ class Bound:
 class Rectified:
     """phi(x) = max(x, 0): shifted arguments give the Euclidean projection on non-negative weights."""
 
-    is_smooth = False
     lower = None
 
     def value(self, x: np.ndarray) -> np.ndarray:

@@ -5,16 +5,19 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from assocmem.learning.checks import labelled_array, require_boolean
 from assocmem.learning.initial import lognormal_rates
 from assocmem.learning.parametrisations import Bound, Exponential, Softplus, parametrisation_of
 from assocmem.learning.schedules import Stage
 from assocmem.learning.terms import Circuit, Retrieval
 from assocmem.models.balanced_ei import BalancedEI
+from assocmem.validation import check_finite
 
-__all__ = ["Problem", "check_schedule", "checked_patterns", "require_integer"]
+__all__ = ["Problem", "check_schedule", "checked_patterns"]
 
 _STORAGE = ("exact", "penalty")
-_STEP = 4.0  # ms, Euler steps of the retrieval term; the fixed points do not depend on it
+_STEP = 0.2  # tau_e, longest Euler steps of the retrieval term; the fixed points do not depend on them
+_INHIBITORY_STEP = 0.4  # tau_i; Euler steps are stable below 2, and accurate far below
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,7 +84,8 @@ class Problem:
         ValueError
             If an argument is out of range; the message names it, what is allowed and what was given.
         """
-        rates = np.asarray(patterns, dtype=float)
+        rates = checked_patterns(patterns)
+        require_boolean("trains_drive", trains_drive)
         shape = (len(rates), model.n_inhibitory)
         if inhibitory_rates is None:
             inhibitory_rates = lognormal_rates(shape, mean=5.0, sd=2.0, seed=seed)
@@ -139,22 +143,21 @@ class Problem:
         rates = self.circuit.activation.rate(self.excitatory_potentials)
         noise = np.random.default_rng(seed).standard_normal((stage.n_cues, *rates.shape))
         noisy = np.maximum(rates + stage.cue_noise * rates.std() * noise, 0.01)
-        n_steps = max(1, round(stage.cue_duration / _STEP))
-        dt = stage.cue_duration / n_steps / self.tau_e
+        longest = min(_STEP, _INHIBITORY_STEP * float(self.circuit.tau.min()))
+        n_steps = max(1, round(stage.cue_duration / longest))
+        dt = stage.cue_duration / n_steps
         return Retrieval(self.circuit.activation.potential(noisy), self.excitatory_potentials, n_steps, dt)
 
 
-def require_integer(name: str, value, minimum: int) -> None:
-    """TypeError or ValueError that names the argument unless it is an integer >= minimum."""
-    if isinstance(value, bool) or not isinstance(value, int | np.integer):
-        raise TypeError(f"{name} must be an integer, got {type(value).__name__}")
-    if value < minimum:
-        raise ValueError(f"{name} must be >= {minimum}, got {value}")
-
-
 def checked_patterns(patterns) -> np.ndarray:
-    """Rates (pattern, unit) in Hz as an array; ValueError unless finite, >= 0 and not constant over units."""
-    rates = np.asarray(patterns, dtype=float)
+    """Rates (pattern, unit) in Hz as an array, from an array or a DataArray in any order of dimensions.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Unless real, finite, >= 0 and not constant over units.
+    """
+    rates = labelled_array("patterns", patterns)
     if rates.ndim != 2 or rates.shape[0] < 1 or rates.shape[1] < 2:
         raise ValueError(f"patterns must have shape (pattern, unit) with at least 2 units, got {rates.shape}")
     if not np.all(np.isfinite(rates)) or rates.min() < 0.0:
@@ -166,7 +169,7 @@ def checked_patterns(patterns) -> np.ndarray:
 
 
 def _checked_inhibition(rates, shape: tuple[int, int], activation) -> np.ndarray:
-    rates = np.asarray(rates, dtype=float)
+    rates = labelled_array("inhibitory_rates", rates)
     if rates.shape != shape or not np.all(np.isfinite(rates)) or rates.min() <= 0.0:
         raise ValueError(f"inhibitory_rates must be > 0 Hz, finite, of shape {shape}; got {rates.shape}")
     potentials = activation.potential(rates)
@@ -197,6 +200,7 @@ def _checked_epsilon(epsilon: float | None, model: BalancedEI) -> float:
     limit = 2.0 * (model.n_excitatory + model.n_inhibitory * model.tau_e / model.tau_i) / n**2
     if epsilon is None:
         return 0.6 / n
+    check_finite("epsilon", epsilon)
     if not 0.0 < epsilon < limit:
         raise ValueError(f"epsilon must be in (0, {limit:.4g}) per tau_e for {n} units, got {epsilon}")
     return float(epsilon)
@@ -204,7 +208,11 @@ def _checked_epsilon(epsilon: float | None, model: BalancedEI) -> float:
 
 def check_schedule(schedule, storage: str) -> None:
     """TypeError or ValueError unless a non-empty tuple of stages that suit the kind of storage."""
-    if not schedule or not all(isinstance(stage, Stage) for stage in schedule):
+    if (
+        not isinstance(schedule, tuple | list)
+        or not schedule
+        or not all(isinstance(stage, Stage) for stage in schedule)
+    ):
         raise TypeError(f"schedule must be a non-empty tuple of Stage, got {schedule!r}")
     if storage == "exact" and any(stage.velocity for stage in schedule):
         raise ValueError("velocity must be 0 in every stage with storage='exact', where velocities are 0")

@@ -1,6 +1,7 @@
 """Stages of training: what is minimised, for how long, and when it is enough."""
 
 from dataclasses import dataclass, fields
+from numbers import Integral, Real
 
 import numpy as np
 
@@ -37,7 +38,8 @@ class Stage:
         End the stage as soon as the largest abscissa over patterns is below this many 1/s; a stage that finds
         it so is skipped, unless it is the first.
     n_cues, cue_noise, cue_duration : int, float, float
-        Cues per pattern, their noise in standard deviations of the rates, and the length of the run in ms.
+        Cues per pattern, their noise in standard deviations of the rates, and the length of the run in tau_e
+        (20 are 400 ms at tau_e = 20 ms).
     """
 
     iterations: int
@@ -51,21 +53,22 @@ class Stage:
     stop_below: float | None = None
     n_cues: int = 6
     cue_noise: float = 1.0
-    cue_duration: float = 400.0
+    cue_duration: float = 20.0
 
     def __post_init__(self):
         for name in ("iterations", "n_cues"):
             value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
+            if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
                 raise ValueError(f"{name} must be an integer >= 1, got {value!r}")
         optional = ("hinge", "stop_below")
         for name in (f.name for f in fields(self) if f.name not in ("iterations", "n_cues")):
             value = getattr(self, name)
             if name in optional and value is None:
                 continue
-            if not np.isfinite(value) or (name not in optional and value < 0.0):
-                allowed = "finite" if name in optional else "finite and >= 0"
-                raise ValueError(f"{name} must be {allowed}, got {value}")
+            is_number = isinstance(value, Real) and not isinstance(value, bool)
+            if not is_number or not np.isfinite(value) or (name not in optional and value < 0.0):
+                allowed = "a finite number or None" if name in optional else "finite and >= 0"
+                raise ValueError(f"{name} must be {allowed}, got {value!r}")
         for name in ("hinge_width", "cue_duration"):
             if getattr(self, name) == 0.0:
                 raise ValueError(f"{name} must be > 0, got 0")
@@ -89,6 +92,9 @@ def penalty_schedule(n_units: int, *, hinge: float | None = -0.15) -> tuple[Stag
 
     The stability term is strong first, so that velocities of some 0.1 mV are tolerated, and is then lowered;
     the projection at the end makes storage exact.
+
+    At about 150 units the plain mean (``hinge=None``) with the first strength throughout, for 400 iterations,
+    leaves wider margins than these stages: a largest abscissa of -3.4/s against -0.9/s, measured once.
 
     Parameters
     ----------

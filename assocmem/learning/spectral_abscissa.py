@@ -19,8 +19,12 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.linalg
 from scipy.linalg.lapack import dtrsyl
+from threadpoolctl import threadpool_limits
 
-__all__ = ["SmoothedAbscissa", "abscissa_gradient", "smoothed_spectral_abscissa"]
+from assocmem.learning.checks import real_array
+from assocmem.validation import check_finite
+
+__all__ = ["SmoothedAbscissa", "abscissa_gradient", "smoothed_abscissa", "smoothed_spectral_abscissa"]
 
 _METHODS = ("eigen", "schur")
 _MAX_CONDITION = 1e6  # eigen form: relative error about 1e-16 times this squared in the worst case
@@ -54,13 +58,16 @@ def smoothed_spectral_abscissa(
 ) -> SmoothedAbscissa:
     """Smoothed spectral abscissa of a matrix, with its gradient.
 
+    The BLAS is held to one thread: the bits do not depend on their number.
+
     Parameters
     ----------
     matrix : ndarray (n, n)
         Real, finite; in inverse time.
     epsilon : float, > 0
         Smoothing, in the units of `matrix`; the value tends to the abscissa as it tends to 0, and is never
-        below abscissa + epsilon / 2 or trace / n + n epsilon / 2.
+        below abscissa + epsilon / 2 or trace / n + n epsilon / 2. Both must be told apart: at least 8 units
+        of round-off of the abscissa.
     method : {"eigen", "schur"}
         The eigen form falls back to the Schur form where the condition number of the eigenvectors exceeds
         1e6.
@@ -75,8 +82,10 @@ def smoothed_spectral_abscissa(
     Raises
     ------
     ValueError
-        If the matrix is not square and finite, `epsilon` is not positive, `start` is not finite or `method`
-        is unknown.
+        If the matrix is not square and finite, `epsilon` is not positive or below round-off, `start` is not
+        finite or `method` is unknown.
+    TypeError
+        If an argument is no number.
 
     References
     ----------
@@ -84,6 +93,21 @@ def smoothed_spectral_abscissa(
     """
     matrix = _checked_matrix(matrix)
     _check_options(epsilon, method, start)
+    # below round-off f is infinite; the check of the result says so
+    with threadpool_limits(limits=1, user_api="blas"), np.errstate(all="ignore"):
+        result = smoothed_abscissa(matrix, epsilon, method=method, start=start)
+    round_off = 8.0 * np.spacing(abs(result.abscissa))
+    if epsilon < round_off or not np.all(np.isfinite(result.gradient)):
+        raise ValueError(
+            f"epsilon must be at least {round_off:.3g}, round-off of the abscissa {result.abscissa:.6g}, got {epsilon}"
+        )
+    return result
+
+
+def smoothed_abscissa(
+    matrix: np.ndarray, epsilon: float, *, method: str = "eigen", start: float | None = None
+) -> SmoothedAbscissa:
+    """`smoothed_spectral_abscissa` without checks and with the BLAS as it is, for calls from workers."""
     form = (method == "eigen" and _eigen_form(matrix)) or _SchurForm(matrix)
     value = _root(form, matrix, epsilon, start)
     return SmoothedAbscissa(value, form.gradient(value), form.abscissa, form.name)
@@ -122,7 +146,7 @@ def abscissa_gradient(matrix, shift: Callable[[float], float]) -> SmoothedAbscis
 
 
 def _checked_matrix(matrix) -> np.ndarray:
-    matrix = np.asarray(matrix, dtype=float)
+    matrix = real_array("matrix", matrix)
     if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or not matrix.size:
         raise ValueError(f"matrix must be square (n, n), got shape {matrix.shape}")
     if not np.all(np.isfinite(matrix)):
@@ -131,10 +155,11 @@ def _checked_matrix(matrix) -> np.ndarray:
 
 
 def _check_options(epsilon, method, start) -> None:
-    if not (np.isfinite(epsilon) and epsilon > 0.0):
+    check_finite("epsilon", epsilon)
+    if not epsilon > 0.0:
         raise ValueError(f"epsilon must be > 0, got {epsilon}")
-    if start is not None and not np.isfinite(start):
-        raise ValueError(f"start must be finite, got {start}")
+    if start is not None:
+        check_finite("start", start)
     if method not in _METHODS:
         raise ValueError(f"method must be one of {', '.join(_METHODS)}, got {method!r}")
 

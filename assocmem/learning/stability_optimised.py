@@ -9,9 +9,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import xarray as xr
+from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from assocmem.learning.spectral_abscissa import SmoothedAbscissa, abscissa_gradient
+from assocmem.validation import check_finite, check_integer
 
 __all__ = ["StabilityOptimisedCircuit", "random_sparse_weights", "stability_optimised_circuit"]
 
@@ -66,19 +68,23 @@ def random_sparse_weights(
 
     Raises
     ------
-    ValueError
+    TypeError, ValueError
         If an argument is not as above.
 
     References
     ----------
     Hennequin, Vogels & Gerstner (2014), Experimental procedures.
     """
-    if n_units < 4 or n_units % 2:
+    check_integer("n_units", n_units, 4)
+    check_integer("seed", seed, 0)
+    for name, value in (("density", density), ("radius", radius), ("inhibition", inhibition)):
+        check_finite(name, value)
+    if n_units % 2:
         raise ValueError(f"n_units must be even and >= 4, got {n_units}")
     if not 0.0 < density < 1.0:
         raise ValueError(f"density must be in (0, 1), got {density}")
     for name, value in (("radius", radius), ("inhibition", inhibition)):
-        if not (np.isfinite(value) and value > 0.0):
+        if not value > 0.0:
             raise ValueError(f"{name} must be > 0, got {value}")
     rng = np.random.default_rng(np.random.SeedSequence([seed, 4]))
     strength = np.sqrt(2.0 / n_units) * radius / np.sqrt(density * (1.0 - density) * (1.0 + inhibition**2))
@@ -104,8 +110,9 @@ def stability_optimised_circuit(
     """Random network whose inhibitory weights are optimised until its spectral abscissa is at most `target`.
 
     Steps follow the gradient of the smoothed spectral abscissa with the shift max(1.5 abscissa, abscissa +
-    0.2) in place of a fixed smoothing. After each, inhibitory weights are kept negative, scaled to block
-    means of -inhibition times those of excitation, cut down to the strongest fraction, and freed of autapses.
+    0.2) in place of a fixed smoothing. After each, in this order, inhibitory weights are clipped at 0, scaled
+    to block means of -inhibition times those of excitation, cut down to the strongest fraction, and freed of
+    autapses; the cut leaves the means a little weaker. The BLAS is held to one thread.
 
     Parameters
     ----------
@@ -128,7 +135,7 @@ def stability_optimised_circuit(
 
     Raises
     ------
-    ValueError
+    TypeError, ValueError
         If an argument is not as above.
 
     References
@@ -136,12 +143,20 @@ def stability_optimised_circuit(
     Hennequin, Vogels & Gerstner (2014); steps as in the public code of Stroud, Porter, Hennequin & Vogels (2018).
     """
     initial = random_sparse_weights(n_units, seed=seed, density=density, radius=radius, inhibition=inhibition)
-    if not (np.isfinite(step) and step > 0.0):
+    for name, value in (("target", target), ("step", step), ("kept_fraction", kept_fraction)):
+        check_finite(name, value)
+    if not step > 0.0:
         raise ValueError(f"step must be > 0, got {step}")
     if not 0.0 < kept_fraction <= 1.0:
         raise ValueError(f"kept_fraction must be in (0, 1], got {kept_fraction}")
-    if max_iterations < 1:
-        raise ValueError(f"max_iterations must be >= 1, got {max_iterations}")
+    check_integer("max_iterations", max_iterations, 1)
+    with threadpool_limits(limits=1, user_api="blas"):
+        return _optimised(
+            initial, target, step, inhibition, kept_fraction, max_iterations=max_iterations, progress=progress
+        )
+
+
+def _optimised(initial, target, step, inhibition, kept_fraction, *, max_iterations, progress):
     best, current, abscissas, reason = initial, initial, [], ""
     try:
         for _ in tqdm(range(max_iterations), desc="inhibition", disable=not progress):
@@ -167,14 +182,14 @@ def _inhibitory_step(
     n = len(weights) // 2
     weights = weights.copy()
     inhibitory = np.minimum(weights[:, n:] - step * result.gradient[:, n:], 0.0)
-    inhibitory[n:][np.diag_indices(n)] = 0.0
-    n_kept = int(np.ceil(kept_fraction * inhibitory.size))
-    weakest_kept = np.partition(inhibitory, n_kept - 1, axis=None)[n_kept - 1]
-    inhibitory[inhibitory > weakest_kept] = 0.0
     for rows in (slice(0, n), slice(n, 2 * n)):
         mean = inhibitory[rows].mean()
         if mean < 0.0:
             inhibitory[rows] *= -inhibition * weights[rows, :n].mean() / mean
+    n_kept = int(np.ceil(kept_fraction * inhibitory.size))
+    weakest_kept = np.partition(inhibitory, n_kept - 1, axis=None)[n_kept - 1]
+    inhibitory[inhibitory > weakest_kept] = 0.0
+    inhibitory[n:][np.diag_indices(n)] = 0.0
     weights[:, n:] = inhibitory
     return weights
 

@@ -19,8 +19,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.optimize import nnls
+from threadpoolctl import threadpool_limits
 
 from assocmem.kernels.activations import PowerLaw, SoftplusSquared
+from assocmem.learning.checks import labelled_array, real_array
 from assocmem.learning.parametrisations import Exponential, Rectified, Softplus
 from assocmem.models.balanced_ei import BalancedEI
 
@@ -33,7 +35,7 @@ _STORABLE = 1e-9  # relative; a larger residual at the end means that no solutio
 
 
 class NotStorableError(ValueError):
-    """No weights that obey Dale's law have the patterns as fixed points."""
+    """No weights of Dale's law with the patterns as fixed points exist, or none were found; it says which."""
 
 
 @dataclass(frozen=True)
@@ -94,8 +96,8 @@ def project_weights(
     ----------
     Not in Festa, Hennequin & Lengyel (2014); it removes the small velocities that their objective leaves.
     """
-    model = BalancedEI(weights, n_excitatory, drive=drive, activation=activation)
-    potentials = np.asarray(potentials, dtype=float)
+    model = BalancedEI(real_array("weights", weights), n_excitatory, drive=drive, activation=activation)
+    potentials = labelled_array("potentials", potentials)
     if potentials.ndim != 2 or potentials.shape[1] != model.n_units or not len(potentials):
         raise ValueError(f"potentials must have shape (pattern, {model.n_units}), got {potentials.shape}")
     if not np.all(np.isfinite(potentials)):
@@ -104,10 +106,12 @@ def project_weights(
     rates = activation.rate(potentials)
     target = (potentials - model.drive).T
     magnitudes = np.abs(model.weights)
-    stored = StoredWeights.solve(magnitudes, signs * rates, target, phi=Rectified())
-    projected = stored.magnitudes * signs + 0.0  # no negative zeros
-    change = np.linalg.norm(projected - model.weights) / max(np.linalg.norm(magnitudes), np.finfo(float).tiny)
-    return StorageProjection(projected, float(np.abs(projected @ rates.T - target).max()), float(change))
+    # one thread: the bits must not depend on their number
+    with threadpool_limits(limits=1, user_api="blas"):
+        stored = StoredWeights.solve(magnitudes, signs * rates, target, phi=Rectified())
+        projected = stored.magnitudes * signs + 0.0  # no negative zeros
+        change = np.linalg.norm(projected - model.weights) / max(np.linalg.norm(magnitudes), np.finfo(float).tiny)
+        return StorageProjection(projected, float(np.abs(projected @ rates.T - target).max()), float(change))
 
 
 @dataclass(frozen=True)
@@ -251,14 +255,40 @@ class _Dual:
         return y_new, residual_new
 
 
-def _why_not_storable(signed_rates, target, residual) -> str:
-    """Message with the smallest residual that the worst units can reach at all."""
-    n_units, n_patterns = target.shape
-    worst = np.argsort(-np.abs(np.nan_to_num(residual, nan=np.inf)).max(axis=1))[:5]
-    misses = {int(i): nnls(np.delete(signed_rates, i, axis=1), target[i])[1] for i in worst}
+def largest_miss(signed_rates: np.ndarray, target: np.ndarray, units, others: np.ndarray) -> tuple[int, float]:
+    """Unit that must miss its potentials by most, and its smallest residual in mV (norm over patterns).
+
+    Over all magnitudes >= 0 of the weights and of the further inputs `others` (pattern, input).
+    """
+    misses = {}
+    for unit in units:
+        inputs = np.hstack([np.delete(signed_rates, unit, axis=1), others])
+        # columns of unit length: neither the solution's sign nor its residual depends on the unit of rates
+        norms = np.linalg.norm(inputs, axis=0)
+        inputs = inputs / np.where(norms > 0.0, norms, 1.0)
+        misses[int(unit)] = float(nnls(inputs, target[unit])[1])
     unit = max(misses, key=misses.get)
+    return unit, misses[unit]
+
+
+def not_storable_message(shape: tuple[int, int], unit: int, miss: float) -> str:
+    """Why the patterns cannot be stored; `shape` is (unit, pattern), `miss` in mV."""
+    n_units, n_patterns = shape
     return (
         f"patterns cannot be stored: {n_patterns} patterns in {n_units} units leave unit {unit} at least "
-        f"{misses[unit]:.3g} mV (norm over patterns) off its potentials for any weights of Dale's law; "
+        f"{miss:.3g} mV (norm over patterns) off its potentials for any weights of Dale's law at these rates; "
         "store fewer patterns, add units, or change the rates or the drive"
+    )
+
+
+def _why_not_storable(signed_rates, target, residual) -> str:
+    """Message with the smallest residual that the worst units can reach at all, or that the solver failed."""
+    error = np.abs(np.nan_to_num(residual, nan=np.inf)).max(axis=1)
+    unit, miss = largest_miss(signed_rates, target, np.argsort(-error)[:5], signed_rates[:, :0])
+    if miss > _STORABLE * max(1.0, float(np.abs(target).max())):
+        return not_storable_message(target.shape, unit, miss)
+    return (
+        f"patterns were not stored: weights of Dale's law may exist, but the solver did not find them and is "
+        f"{error.max():.3g} mV off; begin with weights that give inputs (weights times rates) of the order of "
+        "the potentials, or with rates of some Hz"
     )

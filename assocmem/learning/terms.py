@@ -11,7 +11,7 @@ import numpy as np
 from scipy.special import expit
 
 from assocmem.kernels.activations import PowerLaw, SoftplusSquared
-from assocmem.learning.spectral_abscissa import smoothed_spectral_abscissa
+from assocmem.learning.spectral_abscissa import smoothed_abscissa
 
 __all__ = [
     "Circuit",
@@ -135,7 +135,7 @@ class Stability:
         jacobian = weights * slope
         jacobian[np.diag_indices(len(weights))] -= 1.0
         jacobian /= self.circuit.tau[:, None]
-        return smoothed_spectral_abscissa(jacobian, self.epsilon, start=start)
+        return smoothed_abscissa(jacobian, self.epsilon, start=start)
 
 
 def _hinged(values: np.ndarray, target: float | None, width: float) -> tuple[np.ndarray, np.ndarray]:

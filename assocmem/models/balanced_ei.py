@@ -9,6 +9,7 @@ from assocmem.jit import kernel
 from assocmem.kernels.activations import PowerLaw, SoftplusSquared, power_law_rate, softplus_squared_rate
 from assocmem.kernels.matmul import leaky_matmul, weights_from
 from assocmem.models.base import Flow
+from assocmem.validation import check_positive
 
 __all__ = ["BalancedEI"]
 
@@ -86,9 +87,8 @@ class BalancedEI(Flow):
         if not 1 <= self.n_excitatory <= shape[0]:
             raise ValueError(f"n_excitatory must be in 1..{shape[0]}, got {self.n_excitatory}")
         for name in ("tau_e", "tau_i"):
-            tau = getattr(self, name)
-            if not (np.isfinite(tau) and tau > 0.0):
-                raise ValueError(f"{name} must be > 0 ms, got {tau}")
+            check_positive(name, getattr(self, name))
+            object.__setattr__(self, name, float(getattr(self, name)))
         if not isinstance(self.activation, PowerLaw | SoftplusSquared):
             kind = type(self.activation).__name__
             raise TypeError(f"activation must be a PowerLaw or a SoftplusSquared, got {kind}")
@@ -151,12 +151,12 @@ class BalancedEI(Flow):
     @property
     def gain(self) -> float:
         """Gain of the activation."""
-        return self.activation.gain
+        return float(self.activation.gain)
 
     @property
     def exponent(self) -> float:
         """Exponent of the power law."""
-        return self.activation.exponent
+        return float(self.activation.exponent)
 
     def rate(self, potential) -> np.ndarray:
         """Rates g(u) in Hz at potentials (..., unit) in mV."""
@@ -211,6 +211,9 @@ class BalancedEI(Flow):
             if array.ndim > 3:
                 raise ValueError(f"potential must have at most 3 dimensions, got {array.ndim}; use a DataArray")
             potential = xr.DataArray(array, dims=("trajectory", "time")[: array.ndim - 1] + ("unit",))
+        elif "unit" not in potential.dims:
+            raise ValueError(f"potential must have the dimension unit, got {potential.dims}")
+        potential = potential.transpose(..., "unit")
         rate = self.rate(potential.values)
         n = self.n_excitatory
         parts = {

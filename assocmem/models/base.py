@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from assocmem.kernels.matmul import aligned_empty
+
 __all__ = ["Flow", "FunctionFlow", "FunctionMap", "Map"]
 
 WORK, STIMULUS = "work", "stimulus"
@@ -67,6 +69,8 @@ class Flow(_Model):
       noise, in units of the state per square root of time;
     - optionally `leak`: rates (unit,) of the linear decay -leak * y contained in `rhs`, for exponential Euler;
     - names and units: `state`, `state_units`, `time_units`.
+
+    Compiled code does not check bounds: a kernel must not index beyond the arrays that it is given.
 
     Everything else (`simulate`, scans, analysis) works for any such model.
     """
@@ -155,9 +159,9 @@ def kernel_arguments(function: Callable) -> list[str]:
 
 
 def _compiled_value(name: str, value):
-    if isinstance(value, bool | np.bool_):
-        return int(value)
-    if isinstance(value, int | np.integer):
+    if isinstance(value, int | np.integer | np.bool_):
+        if not -(2**63) <= int(value) < 2**63:
+            raise ValueError(f"{name} must be below 2^63 in size or a float, got {value}")
         return int(value)
     array = np.asarray(value)
     if array.dtype.kind not in "biuf":
@@ -166,8 +170,11 @@ def _compiled_value(name: str, value):
         raise ValueError(f"{name} must be finite, got {np.count_nonzero(~np.isfinite(array))} other values")
     if array.ndim == 0:
         return float(array)
-    dtype = np.int64 if array.dtype.kind in "biu" else np.float64
-    # a copy where needed only, since it would lose the alignment that `weights_from` gives; a read-only array would be
-    # another type to compile for
-    requirements = ["C_CONTIGUOUS", "WRITEABLE"]
-    return np.require(array, dtype=dtype, requirements=requirements)
+    if array.dtype.kind in "biu":
+        if array.size and int(array.max()) >= 2**63:
+            raise ValueError(f"{name} must be below 2^63, got {array.max()}")
+        return np.array(array, dtype=np.int64, order="C")
+    # a copy of our own: the run neither sees nor causes later changes of the model's arrays
+    copy = aligned_empty(array.shape)
+    copy[:] = array
+    return copy

@@ -11,9 +11,12 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
+from threadpoolctl import threadpool_limits
+
+from assocmem.provenance import package_version
 
 SCALES = ("quick", "paper")
-SOURCES = ("paper", "reference value", "theory", "control", "target")
+SOURCES = ("paper", "other paper", "earlier run", "theory", "control", "target")
 
 
 @dataclass(frozen=True)
@@ -33,9 +36,10 @@ class Claim:
     ----------
     statement : str
         What is claimed, in words.
-    source : {"paper", "reference value", "theory", "control", "target"}
-        Where their number comes from: a finding of the paper, a value stated in the documentation of the
-        recipe for the same parameters, a derivation, the contrast with a control, or an aim of this project.
+    source : {"paper", "other paper", "earlier run", "theory", "control", "target"}
+        Where their number comes from: a finding of the paper (if it is stated in words only, the limit is our reading
+        of them), one of another paper, an earlier and independent implementation of ours with the same sizes, a
+        derivation, the contrast with a control, or an aim of this project.
     comparison : {"close", "at_least", "at_most", "between"}
     theirs : float or (float, float)
         A pair of limits for "between", one number otherwise.
@@ -98,14 +102,14 @@ class Claim:
 
 
 def sampling_tolerance(theirs: float, n_trials: int) -> tuple[float, str]:
-    """Tolerance of a fraction of successes in `n_trials` trials, and the reason for it.
+    """Tolerance of a fraction of successes, and the reason for it.
 
-    Two standard errors; for a fraction of 0 or 1, which has none, the three failures in as many trials that their
-    result cannot exclude at the level of 5 % (rule of three).
+    Two standard errors of the difference of two fractions of `n_trials` trials each, of the rate `theirs` with two
+    successes and two failures added (Agresti & Coull 1998), so that a rate of 0 or 1 has an error, too. Trials of one
+    network share that network: what another network would give is less certain than this.
     """
-    if theirs in (0.0, 1.0):
-        return 3.0 / n_trials, f"rule of three for {n_trials} trials"
-    return 2.0 * math.sqrt(theirs * (1.0 - theirs) / n_trials), f"two standard errors of {n_trials} trials"
+    rate = (theirs * n_trials + 2.0) / (n_trials + 4.0)
+    return 2.0 * math.sqrt(2.0 * rate * (1.0 - rate) / n_trials), f"two standard errors, {n_trials} trials each"
 
 
 @dataclass(frozen=True)
@@ -179,8 +183,11 @@ class Experiment:
     claims: Callable[[xr.Dataset], list[Claim]]
 
     def run(self, run: Run) -> xr.Dataset:
-        """The computed Dataset, with the settings of the run in its attrs."""
-        return self.compute(run).assign_attrs(experiment=self.name, scale=run.scale, seed=run.seed)
+        """The computed Dataset, with the settings of the run in its attrs; BLAS is held to one thread meanwhile."""
+        with threadpool_limits(limits=1, user_api="blas"):
+            dataset = self.compute(run)
+        origin = {"experiment": self.name, "scale": run.scale, "seed": run.seed, "version": package_version()}
+        return dataset.assign_attrs(origin)
 
 
 @dataclass(frozen=True)

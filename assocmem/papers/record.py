@@ -11,6 +11,8 @@ from pathlib import Path
 import xarray as xr
 from matplotlib.figure import Figure
 
+from assocmem.plotting import style
+
 CLAIM_KEYS = (
     "paper",
     "experiment",
@@ -55,7 +57,8 @@ def save_figure(figure: Figure, path: Path) -> None:
         # without the creation date, so that an unchanged figure is an unchanged file
         metadata = {"CreationDate": None} if suffix == ".pdf" else {"Software": None}
         target = path.with_name(path.name + suffix)
-        write_atomically(target, lambda p, metadata=metadata: figure.savefig(p, metadata=metadata))
+        with style():  # resolution and fonts are those of the style sheet
+            write_atomically(target, lambda p, metadata=metadata: figure.savefig(p, metadata=metadata))
 
 
 def read_claims(folder: Path) -> list[dict]:
@@ -94,10 +97,18 @@ def merge_claims(rows: Iterable[dict], folder: Path) -> list[dict]:
     groups |= {_group(row): [] for row in rows}
     for row in rows:
         groups[_group(row)].append(row)
-    merged = [row for group in groups.values() for row in group]
-    text = json.dumps(merged, indent=1, ensure_ascii=False) + "\n"
+    return _write_claims([row for group in groups.values() for row in group], folder)
+
+
+def remove_claims(paper: str, experiment: str, scale: str, folder: Path) -> list[dict]:
+    """Drop the rows of an experiment at a scale from the record; returns what remains."""
+    return _write_claims([r for r in read_claims(folder) if _group(r) != (paper, experiment, scale)], folder)
+
+
+def _write_claims(rows, folder):
+    text = json.dumps(rows, indent=1, ensure_ascii=False) + "\n"
     write_atomically(folder / CLAIMS_FILE, lambda p: p.write_text(text, encoding="utf-8"))
-    return merged
+    return rows
 
 
 def claims_table(rows: list[dict], *, keys: tuple[str, ...] = CLAIM_KEYS) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from assocmem.papers.base import Experiment, Paper, Run
-from assocmem.papers.record import merge_claims, save_dataset, save_figure
+from assocmem.papers.record import merge_claims, read_claims, remove_claims, save_dataset, save_figure
 from assocmem.provenance import package_version
 
 
@@ -55,6 +55,8 @@ def reproduce(
     -------
     Outcome
     """
+    read_claims(folder)  # a record that cannot be read or a folder that cannot be written: before hours of work
+    merge_claims([], folder)
     finished: list[str] = []
     failed: list[str] = []
     for number, (paper, experiment) in enumerate(experiments, start=1):
@@ -68,6 +70,8 @@ def reproduce(
             return Outcome(tuple(finished), tuple(failed), is_interrupted=True)
         except Exception:
             failed.append(name)
+            # an older record must not stand for a run that failed
+            remove_claims(paper.name, experiment.name, run.scale, folder)
             report(f"{name} failed:\n{traceback.format_exc()}")
         else:
             finished.append(name)

@@ -65,3 +65,21 @@ def test_bad_arguments_are_named():
         find_fixed_points(DOUBLE_WELL, [0.0, 0.0], max_steps=0)
     with pytest.raises(ValueError, match="state must have the dimension unit"):
         spectrum(ROTATION, xr.DataArray([0.0, 0.0], dims="cell"))
+    with pytest.raises(TypeError, match="state must be a DataArray with the dimension unit, got ndarray"):
+        spectrum(ROTATION, np.zeros(2))
+    with pytest.raises(TypeError, match="start must be real, got complex"):
+        find_fixed_points(DOUBLE_WELL, [1j, 0.0])
+    with pytest.raises(ValueError, match=r"start must have the dimensions .*, got \('cue', 'unit'\)"):
+        find_fixed_points(DOUBLE_WELL, xr.DataArray(np.zeros((2, 2)), dims=("cue", "unit")))
+
+
+@pytest.mark.parametrize("name", ["trajectory", "pattern"])
+def test_labelled_starts_may_come_in_any_order(name):
+    start = xr.DataArray([[1.3, 2.0], [-0.8, 1.0]], dims=(name, "unit"))
+    found = find_fixed_points(DOUBLE_WELL, start.transpose("unit", name))
+    np.testing.assert_array_equal(found.state, find_fixed_points(DOUBLE_WELL, start.values).state)
+
+
+def test_a_state_of_nan_has_no_spectrum():
+    result = spectrum(DOUBLE_WELL, xr.DataArray([[np.nan, 0.0], [0.0, 0.0]], dims=("time", "unit")))
+    np.testing.assert_array_equal(result.spectral_abscissa, [np.nan, 1000.0])

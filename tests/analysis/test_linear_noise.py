@@ -41,3 +41,11 @@ def test_bad_arguments_are_named():
         linear_noise_covariance([[1.0, 2.0]], [20.0], noise_tau=50.0, noise_std=0.1)
     with pytest.raises(ValueError, match="tau and noise_tau must be > 0 ms"):
         linear_noise_covariance([[-1.0]], [20.0], noise_tau=-50.0, noise_std=0.1)
+    with pytest.raises(ValueError, match=r"jacobian must be a finite square matrix, got shape \(\)"):
+        linear_noise_covariance(-1.0, [20.0], noise_tau=50.0, noise_std=0.1)
+    with pytest.raises(ValueError, match=r"tau must be a number or of shape \(2,\), got shape \(3,\)"):
+        linear_noise_covariance(-np.eye(2), np.ones(3), noise_tau=50.0, noise_std=0.1)
+    with pytest.raises(ValueError, match=r"noise_std must be a number or of shape \(2,\), got shape \(1,\)"):
+        linear_noise_covariance(-np.eye(2), 20.0, noise_tau=50.0, noise_std=[0.1])
+    with pytest.raises(TypeError, match="jacobian must be real"):
+        linear_noise_covariance([[-1.0 + 1j]], [20.0], noise_tau=50.0, noise_std=0.1)

@@ -60,3 +60,7 @@ def test_wrong_dimensions_are_named(function, patterns):
         function(patterns, patterns)
     with pytest.raises(ValueError, match="as many entries along unit, got 3 and 4"):
         function(xr.DataArray(np.ones(3), dims="unit"), patterns)
+    with pytest.raises(TypeError, match="state must be a DataArray with the dimension unit, got ndarray"):
+        function(np.ones(4), patterns)
+    with pytest.raises(TypeError, match="patterns must be a DataArray with the dimension unit, got ndarray"):
+        function(patterns.isel(pattern=0), patterns.values)

@@ -13,10 +13,11 @@ def patterns(n_patterns=4, n_units=16, seed=0, sd=5.0):
     return lognormal_rates((n_patterns, n_units), mean=5.0, sd=sd, seed=100 + seed)
 
 
-def problem(*, n_e=9, n_i=4, n_patterns=3, activation=None, drive=7.0, **options):
+def problem(*, n_e=9, n_i=4, n_patterns=3, activation=None, drive=7.0, tau_e=20.0, tau_i=10.0, **options):
     """Training problem of a random network."""
     activation = PowerLaw() if activation is None else activation
-    model = BalancedEI(random_ei_weights(n_e, n_i, seed=0), n_e, drive=drive, activation=activation)
+    weights = random_ei_weights(n_e, n_i, seed=0)
+    model = BalancedEI(weights, n_e, drive=drive, tau_e=tau_e, tau_i=tau_i, activation=activation)
     defaults = {"storage": "exact", "parametrisation": "softplus", "epsilon": 0.05, "trains_drive": False}
     defaults |= {"inhibitory_rates": None, "is_clamped": False, "seed": 0}
     return Problem.checked(patterns(n_patterns, n_e), model, **(defaults | options))

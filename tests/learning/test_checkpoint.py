@@ -36,6 +36,33 @@ def test_finished_run_is_read_back_without_training(tmp_path):
     assert again.message == first.message
 
 
+def test_finished_run_of_the_penalty_is_read_back_without_training(tmp_path, monkeypatch):
+    path = tmp_path / "run.npz"
+    # far from stable after the stage and its three repetitions
+    options = {"n_inhibitory": 8, "seed": 0, "storage": "penalty", "checkpoint": path}
+    options["schedule"] = (Stage(2, stability=0.0, velocity=1.0),)
+    first = train_balanced_ei(patterns(), **options)
+    assert first.history.sizes["iteration"] == 8
+    monkeypatch.setattr(balanced_ei, "minimize", None)
+    again = train_balanced_ei(patterns(), **options)
+    assert again.history.identical(first.history)
+    assert again.message == first.message
+
+
+def test_run_that_is_read_back_does_not_look_for_rates_again(tmp_path, monkeypatch):
+    path = tmp_path / "run.npz"
+    first = train(path)
+    monkeypatch.setattr(balanced_ei, "storable_problem", None)
+    np.testing.assert_array_equal(train(path).model.weights, first.model.weights)
+
+
+def test_missing_folder_is_refused_before_training(tmp_path, monkeypatch):
+    monkeypatch.setattr(balanced_ei._Trainer, "train", None)
+    for path in (tmp_path / "missing" / "run.npz", tmp_path):
+        with pytest.raises(ValueError, match="checkpoint must be a file in a folder that exists, got"):
+            train(path)
+
+
 def test_interruption_between_stages_is_bit_equal_after_resuming(tmp_path, monkeypatch):
     whole = train(tmp_path / "whole.npz")
     path = tmp_path / "part.npz"

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from assocmem.learning.feasibility import storable_problem
+from assocmem.learning.feasibility import refuse_unstorable, storable_problem
 from assocmem.learning.objective import Objective
 from assocmem.learning.schedules import Stage
 from assocmem.learning.storage import NotStorableError
@@ -42,3 +42,19 @@ def test_excitatory_rates_stay():
 def test_clamped_rates_leave_no_freedom():
     with pytest.raises(NotStorableError, match="patterns cannot be stored"):
         storable_problem(problem(is_clamped=True, **CROWDED))
+
+
+def test_search_reports_the_problem_as_it_then_is():
+    task, reported = problem(**CROWDED), []
+    found = storable_problem(task, report=reported.append)
+    np.testing.assert_array_equal(reported[-1].inhibitory_potentials, found.inhibitory_potentials)
+    assert len(reported) > 1
+    assert all(len(x.inhibitory_potentials) == 11 for x in reported)
+
+
+def test_given_rates_are_refused_and_free_ones_are_not_decided():
+    crowded = CROWDED | {"n_patterns": 20, "storage": "penalty"}
+    with pytest.raises(NotStorableError, match="20 patterns in 20 units leave unit .* at least"):
+        refuse_unstorable(problem(is_clamped=True, **crowded))
+    refuse_unstorable(problem(is_clamped=True, storage="penalty"))
+    refuse_unstorable(problem(is_clamped=np.arange(6) > 0, **crowded))

@@ -32,6 +32,13 @@ def test_single_units_are_refused(n_e, n_i, name):
         random_ei_weights(n_e, n_i, seed=0)
 
 
+def test_row_sums_of_another_type_are_refused():
+    with pytest.raises(TypeError, match=r"row_sums must be a RowSums\(ee, ei, ie, ii\), got \[1, 2\]"):
+        random_ei_weights(5, 5, seed=0, row_sums=[1, 2])
+    with pytest.raises(TypeError, match="ee must be a number, got 'a'"):
+        RowSums(ee="a")
+
+
 def test_negative_row_sums_are_refused():
     with pytest.raises(ValueError, match="ei must be finite and >= 0 mV/Hz, got -1.3"):
         RowSums(ei=-1.3)

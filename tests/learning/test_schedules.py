@@ -31,8 +31,11 @@ def test_mean_objective_of_the_paper_has_no_hinge():
         ({"n_cues": 0}, "n_cues must be an integer >= 1, got 0"),
         ({"stability": -1.0}, "stability must be finite and >= 0, got -1.0"),
         ({"spread": float("nan")}, "spread must be finite and >= 0, got nan"),
-        ({"hinge": float("inf")}, "hinge must be finite, got inf"),
+        ({"hinge": float("inf")}, "hinge must be a finite number or None, got inf"),
         ({"hinge_width": 0.0}, "hinge_width must be > 0, got 0"),
+        ({"stability": "a"}, "stability must be finite and >= 0, got 'a'"),
+        ({"hinge": "a"}, "hinge must be a finite number or None, got 'a'"),
+        ({"retrieval": None}, "retrieval must be finite and >= 0, got None"),
         ({"cue_duration": 0.0}, "cue_duration must be > 0, got 0"),
     ],
 )

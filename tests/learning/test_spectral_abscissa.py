@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 from scipy import linalg, stats
+from threadpoolctl import threadpool_info, threadpool_limits
 
+from assocmem.learning import spectral_abscissa
 from assocmem.learning.spectral_abscissa import abscissa_gradient, smoothed_spectral_abscissa
 from tests import naive
 
@@ -203,15 +205,30 @@ def test_gradient_at_a_given_value_is_that_of_the_matching_epsilon():
         ({"matrix": np.ones(3)}, r"matrix must be square"),
         ({"matrix": [[np.nan]]}, "matrix must be finite, got 1"),
         ({"epsilon": 0.0}, "epsilon must be > 0, got 0"),
-        ({"epsilon": np.inf}, "epsilon must be > 0, got inf"),
+        ({"epsilon": np.inf}, "epsilon must be finite, got inf"),
+        ({"epsilon": 1e-20}, "epsilon must be at least 1.78e-15, round-off of the abscissa 1, got 1e-20"),
+        ({"epsilon": "a"}, "epsilon must be a number, got 'a'"),
+        ({"matrix": [[1j]]}, "matrix must be real numbers, got dtype complex128"),
         ({"method": "lanczos"}, "method must be one of eigen, schur, got 'lanczos'"),
         ({"start": np.nan}, "start must be finite, got nan"),
     ],
 )
 def test_bad_arguments_are_named(arguments, message):
     arguments = {"matrix": np.eye(2), "epsilon": 0.1, **arguments}
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises((ValueError, TypeError), match=message):
         smoothed_spectral_abscissa(**arguments)
+
+
+def test_blas_is_held_to_one_thread(monkeypatch):
+    used = []
+
+    def recording(matrix):
+        used.extend(pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas")
+
+    monkeypatch.setattr(spectral_abscissa, "_eigen_form", recording)
+    with threadpool_limits(2, user_api="blas"):
+        smoothed_spectral_abscissa(jacobian_like(), 0.1)
+    assert set(used) == {1}
 
 
 def test_value_at_or_below_the_abscissa_is_refused():

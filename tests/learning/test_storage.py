@@ -2,8 +2,10 @@
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from assocmem.kernels.activations import PowerLaw, SoftplusSquared
+from assocmem.learning import storage
 from assocmem.learning.initial import lognormal_rates, random_ei_weights
 from assocmem.learning.parametrisations import Exponential, Rectified, Softplus
 from assocmem.learning.storage import NotStorableError, StoredWeights, project_weights
@@ -74,6 +76,37 @@ def test_too_many_patterns_are_refused():
     weights, potentials = small_case(14)
     with pytest.raises(ValueError, match="store fewer patterns, add units"):
         project_weights(weights, potentials, n_excitatory=N_E)
+
+
+@pytest.mark.parametrize("scale", [1e-6, 1e6])
+def test_failure_of_the_solver_is_no_proof(scale, monkeypatch):
+    weights, potentials = small_case(2)
+    monkeypatch.setattr(storage, "_MAX_ITERATIONS", 0)
+    potentials = PowerLaw().potential(scale * PowerLaw().rate(potentials))
+    with pytest.raises(NotStorableError, match="weights of Dale's law may exist, but the solver did not find them"):
+        project_weights(weights, potentials, n_excitatory=N_E)
+
+
+@pytest.mark.parametrize("scale", [1e-6, 1e6])
+def test_patterns_are_refused_for_the_same_reason_whatever_the_unit_of_rates(scale):
+    weights, potentials = small_case(14)
+    gain = PowerLaw(0.04 * scale)
+    with pytest.raises(NotStorableError, match="leave unit .* at least [1-9]"):
+        project_weights(weights / scale, potentials, n_excitatory=N_E, activation=gain)
+
+
+def test_blas_is_held_to_one_thread(monkeypatch):
+    used, solve = [], StoredWeights.solve
+
+    def recording(*arguments, **options):
+        used.extend(pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas")
+        return solve(*arguments, **options)
+
+    monkeypatch.setattr(StoredWeights, "solve", recording)
+    weights, potentials = small_case()
+    with threadpool_limits(2, user_api="blas"):
+        project_weights(weights, potentials, n_excitatory=N_E)
+    assert set(used) == {1}
 
 
 @pytest.mark.parametrize(

@@ -60,6 +60,13 @@ def test_power_law_is_silent_at_and_below_threshold(exponent):
         np.testing.assert_array_equal(function(np.array([-1e308, -1.0, 0.0])), 0.0)
 
 
+@pytest.mark.parametrize("gain", GAINS, ids=repr)
+def test_nan_potentials_stay_nan(gain):
+    potential = np.array([1.0, np.nan])
+    for function in (gain.rate, gain.slope, gain.curvature):
+        np.testing.assert_array_equal(np.isnan(function(potential)), [False, True])
+
+
 def test_softplus_does_not_overflow():
     u = np.array([-1e6, -800.0, 800.0, 1e6])
     gain = SoftplusSquared()
@@ -189,9 +196,9 @@ def test_sizes_and_time_constants_follow_the_weights():
         ({"n_excitatory": True}, TypeError, "n_excitatory must be an integer, got bool"),
         ({"drive": np.ones(3)}, ValueError, r"drive must have shape \(4,\), got \(3,\)"),
         ({"drive": np.inf}, ValueError, "drive must be finite"),
-        ({"tau_e": 0.0}, ValueError, "tau_e must be > 0 ms, got 0.0"),
-        ({"tau_i": -5.0}, ValueError, "tau_i must be > 0 ms, got -5.0"),
-        ({"tau_i": np.nan}, ValueError, "tau_i must be > 0 ms, got nan"),
+        ({"tau_e": 0.0}, ValueError, "tau_e must be > 0, got 0.0"),
+        ({"tau_i": -5.0}, ValueError, "tau_i must be > 0, got -5.0"),
+        ({"tau_i": np.nan}, ValueError, "tau_i must be finite, got nan"),
         ({"activation": np.tanh}, TypeError, "activation must be a PowerLaw or a SoftplusSquared, got ufunc"),
     ],
 )

@@ -15,7 +15,7 @@ from assocmem.papers.record import (
     save_figure,
     write_atomically,
 )
-from assocmem.plotting import make_figure
+from assocmem.plotting import make_figure, style
 
 
 def row(**changes):
@@ -80,9 +80,10 @@ def test_datasets_survive_the_round_trip(tmp_path):
 
 
 def test_figures_are_written_as_png_and_pdf_with_equal_bytes_each_time(tmp_path):
-    figure, _ = make_figure(width="column", height=40)
-    save_figure(figure, tmp_path / "first")
-    save_figure(figure, tmp_path / "second")
+    for name in ("first", "second"):
+        with style():
+            figure, _ = make_figure(width="column", height=40)
+        save_figure(figure, tmp_path / name)
     for suffix in (".png", ".pdf"):
         first = (tmp_path / f"first{suffix}").read_bytes()
         assert first == (tmp_path / f"second{suffix}").read_bytes()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -73,13 +74,21 @@ def canonical(run: Run) -> Stored:
     if run.scale == "paper":
         storing, strong, *_ = schedule
         schedule = (storing, dataclasses.replace(strong, iterations=400, hinge=None))
-    return trained(run, canonical_patterns(run), n_inhibitory=n_inhibitory, storage="penalty", schedule=schedule)
+    patterns = canonical_patterns(run)
+    return _converged(trained(run, patterns, n_inhibitory=n_inhibitory, storage="penalty", schedule=schedule))
 
 
 def improved(run: Run) -> Stored:
     """A network of the same size and patterns, trained with exact storage and on retrieval itself."""
     _, n_inhibitory, _ = SIZES[run.scale]
-    return trained(run, canonical_patterns(run), n_inhibitory=n_inhibitory, storage="exact")
+    return _converged(trained(run, canonical_patterns(run), n_inhibitory=n_inhibitory, storage="exact"))
+
+
+def _converged(stored: Stored) -> Stored:
+    message = stored.history.attrs["message"]
+    if not message.startswith("converged"):
+        warnings.warn(f"the network of the experiment is not fully trained: {message}", stacklevel=3)
+    return stored
 
 
 def canonical_patterns(run: Run) -> xr.DataArray:
@@ -125,7 +134,8 @@ def trained(
     training = train_balanced_ei(patterns, **settings, threads=run.threads, progress=run.progress)
     if training.message.startswith("interrupted"):
         raise KeyboardInterrupt(training.message)
-    stored = Stored(training.model, patterns, training.potentials, training.history)
+    history = training.history.assign_attrs(message=training.message)
+    stored = Stored(training.model, patterns, training.potentials, history)
     if path is not None:
         _write(stored, path, key)
     return stored

@@ -14,7 +14,7 @@ from assocmem.analysis import (
     recall_error,
     retrieved_fraction,
 )
-from assocmem.papers.balanced_ei import cues
+from assocmem.papers.balanced_ei import cues, earlier
 from assocmem.papers.balanced_ei.network import Stored, canonical, improved
 from assocmem.papers.base import Claim, Experiment, Run, sampling_tolerance
 from assocmem.patterns import lognormal_patterns
@@ -35,7 +35,6 @@ FRACTIONS = (0.1, 0.2, 0.3, 0.5)  # of the excitatory units resampled
 MAIN_NOISE = 0.5
 LONG = 5000.0  # ms; from a state that is no cue the way to an attractor is long
 EXAMPLES = 12  # trajectories whose path is kept
-REFERENCE = {"quick": 0.86, "paper": 0.93}  # fraction recalled at a noise of 1 sd
 
 
 def compute(run: Run) -> xr.Dataset:
@@ -162,58 +161,65 @@ def plot(dataset: xr.Dataset) -> Figure:
 def claims(dataset: xr.Dataset) -> list[Claim]:
     """Robustness to the corruption of cues, speed, and absence of spurious attractors."""
     recalled = is_retrieved(dataset.error.sel(inhibition="mean")).mean(("pattern", "cue"))
-    by_time = is_retrieved(dataset.error_over_time).mean("trajectory")
+    better = is_retrieved(dataset.improved_error).mean(("pattern", "cue"))
     n_trials = dataset.sizes["pattern"] * dataset.sizes["cue"]
-    reference = REFERENCE[dataset.attrs["scale"]]
-    return [
+    n_starts = dataset.sizes["start"]
+    rows = [
         Claim(
-            "recall is robust: fraction of patterns retrieved from cues with noise of 0.25 sd",
+            "recall is robust: at least nine of ten cues with noise of 0.25 sd recall their pattern (three-term cost)",
             "paper",
             "at_least",
-            1.0,
+            0.9,
             float(recalled.sel(noise=0.25)),
-            *sampling_tolerance(1.0, n_trials),
         ),
         Claim(
-            "fraction retrieved at a cue noise of 0.5 sd, inhibition knowing nothing of the pattern",
-            "reference value",
+            "exact storage, trained on retrieval: fraction recalled at a cue noise of 0.5 sd",
+            "target",
             "at_least",
             1.0,
-            float(recalled.sel(noise=0.5)),
+            float(better.sel(noise=0.5)),
             *sampling_tolerance(1.0, n_trials),
         ),
         Claim(
-            "fraction retrieved at a cue noise of 1 sd, inhibition knowing nothing of the pattern",
-            "reference value",
+            "exact storage, trained on retrieval: fraction recalled at a cue noise of 1 sd",
+            "target",
             "at_least",
-            reference,
-            float(recalled.sel(noise=1.0)),
-            *sampling_tolerance(reference, n_trials),
-        ),
-        Claim(
-            "the same from a network of exact storage that was trained on retrieval",
-            "reference value",
-            "at_least",
-            reference,
-            float(is_retrieved(dataset.improved_error).sel(noise=1.0).mean()),
-            *sampling_tolerance(reference, n_trials),
-        ),
-        Claim(
-            "retrieval takes hundreds of milliseconds: fraction retrieved 400 ms after a cue with 0.5 sd",
-            "reference value",
-            "at_least",
-            1.0,
-            float(by_time.sel(time=400.0)),
-            *sampling_tolerance(1.0, n_trials),
+            0.93,
+            float(better.sel(noise=1.0)),
+            *sampling_tolerance(0.93, n_trials),
         ),
         Claim(
             "no spurious attractors: random states that are on a stored pattern after 5 s",
-            "reference value",
+            "earlier run",
             "at_least",
             1.0,
             float(is_retrieved(dataset.random_error).mean()),
-            *sampling_tolerance(1.0, dataset.sizes["start"]),
+            *sampling_tolerance(1.0, n_starts),
         ),
+    ]
+    return rows + (_comparisons(dataset, recalled, n_trials) if dataset.attrs["scale"] == "paper" else [])
+
+
+def _comparisons(dataset, recalled, n_trials):
+    """Every number of the earlier run on recall."""
+    resampled = is_retrieved(dataset.resampled_error).mean(("pattern", "cue"))
+    by_time = is_retrieved(dataset.error_over_time).mean("trajectory")
+    sets = (
+        ("cue noise of {:g} sd: fraction recalled", earlier.RECALLED, recalled, "noise"),
+        ("fraction {:g} of units resampled: fraction recalled", earlier.RECALLED_RESAMPLED, resampled, "fraction"),
+        ("fraction recalled {:g} ms after a cue with 0.5 sd", earlier.RECALLED_BY, by_time, "time"),
+    )
+    return [
+        Claim(
+            f"three-term cost, {text.format(x)}",
+            "earlier run",
+            "close",
+            theirs,
+            float(ours.sel({dim: x})),
+            *sampling_tolerance(theirs, n_trials),
+        )
+        for text, values, ours, dim in sets
+        for x, theirs in values.items()
     ]
 
 

@@ -15,6 +15,7 @@ from assocmem.papers.base import Claim, Experiment, Run
 from assocmem.plotting import FADED, INHIBITORY, label_panels, make_figure, plot_eigenvalues, style
 
 SIZES = {"quick": (100, 600), "paper": (200, 2000)}  # units, gradient steps at most
+TARGETS = {"quick": 0.5, "paper": 0.15}  # 0.15 is where the public code stops; the quick run is cut short
 RADIUS = 10.0  # of the initial spectrum; the leak is 1
 
 
@@ -60,35 +61,24 @@ def plot(dataset: xr.Dataset) -> Figure:
 
 
 def claims(dataset: xr.Dataset) -> list[Claim]:
-    """The optimised network is far from instability and strongly non-normal."""
-    abscissa = dataset.abscissa
-    weights = dataset.weights.to_numpy()
-    eigenvalues = dataset.sel(state="optimised")
-    energy = float((eigenvalues.eigenvalue_real**2 + eigenvalues.eigenvalue_imag**2).sum())
-    non_normality = float(np.sqrt(1 - energy / np.sum(weights**2)))
+    """Tuning inhibition alone stabilises a network far beyond instability."""
+    target = TARGETS[dataset.attrs["scale"]]
     return [
         Claim(
-            "the random network is far beyond instability (abscissa, leak 1)",
-            "reference value",
-            "close",
-            RADIUS,
-            float(abscissa[0]),
-            3.0,
-            "finite size",
-        ),
-        Claim(
-            "tuning inhibition alone stabilises it (abscissa, leak 1)",
-            "paper",
+            "Hennequin et al. (2014): tuning inhibition alone stabilises the network, whose leak is 1 (abscissa)",
+            "other paper",
             "at_most",
             1.0,
-            float(abscissa.min()),
+            float(dataset.abscissa.min()),
         ),
         Claim(
-            "the optimised network stays strongly non-normal (share of the weights outside the spectrum)",
-            "paper",
-            "at_least",
-            0.5,
-            non_normality,
+            f"the abscissa falls to {target:g} within {dataset.sizes['step']} steps",
+            "other paper",
+            "at_most",
+            target,
+            float(dataset.abscissa.min()),
+            1e-3,
+            "the descent ends in a step across the target",
         ),
     ]
 

@@ -17,7 +17,7 @@ from assocmem.plotting import label_panels, make_figure, plot_retrieval_curve, s
 
 N_EXCITATORY, N_INHIBITORY = 40, 20
 LOADS = {"quick": (0.1, 0.2, 0.4), "paper": (0.1, 0.2, 0.3, 0.4, 0.5, 0.6)}  # patterns per unit
-TRAININGS = {"paper's objective": "penalty", "exact storage": "exact"}
+TRAININGS = {"three-term cost": "penalty", "exact storage": "exact"}
 # epsilon times the number of units; 0.6 is the recipe, the bound of the theory is 2.67
 SMOOTHINGS = (0.06, 0.18, 0.6, 1.2, 2.4)
 NOISE = 0.5  # sd
@@ -121,7 +121,7 @@ def claims_load(dataset: xr.Dataset) -> list[Claim]:
     rows = [
         Claim(
             f"{training}: fraction recalled at a load of 0.2 patterns per unit, cue noise 0.5 sd",
-            "reference value",
+            "earlier run",
             "at_least",
             1.0,
             float(usual.sel(training=training)),
@@ -133,47 +133,51 @@ def claims_load(dataset: xr.Dataset) -> list[Claim]:
         *rows,
         Claim(
             f"{penalty}: recall breaks down as the load grows, fraction at a load of {last:g}",
-            "reference value",
+            "earlier run",
             "at_most",
             reference,
             float(largest.sel(training=penalty)),
             *sampling_tolerance(reference, int(n_trials.sel(load=last))),
         ),
         Claim(
-            f"{exact} holds more: its fraction at a load of {last:g} minus that of the paper's objective",
+            f"{exact} holds more: its fraction at a load of {last:g} minus that of the {penalty} (beyond chance)",
             "target",
             "at_least",
-            0.0,
+            sampling_tolerance(0.5, int(n_trials.sel(load=last)))[0],
             float(largest.sel(training=exact) - largest.sel(training=penalty)),
         ),
     ]
 
 
 def claims_smoothing(dataset: xr.Dataset) -> list[Claim]:
-    """A wide range of smoothings stabilises; near the theoretical bound it fails."""
+    """A wide range of smoothings stabilises; near the theoretical bound stability or recall is lost.
+
+    The earlier run swept the smoothing with another cost, so its numbers are not compared.
+    """
     stable, fraction = dataset.stable_fraction, dataset.fraction
+    margin, reason = sampling_tolerance(0.5, int(dataset.n_trials.max()))
     return [
         Claim(
-            "the recipe's smoothing (epsilon N = 0.6) makes every pattern stable (fraction of patterns)",
-            "reference value",
+            "epsilon N from 0.06 to 1.2 makes every pattern stable (smallest fraction of patterns)",
+            "target",
             "at_least",
             1.0,
-            float(stable.sel(smoothing=0.6)),
+            float(stable.sel(smoothing=slice(0.0, 1.5)).min()),
         ),
         Claim(
-            "recall at a cue noise of 0.5 sd without a retrieval term, epsilon N = 0.6",
-            "reference value",
-            "at_least",
-            0.72,
-            float(fraction.sel(smoothing=0.6)),
-            *sampling_tolerance(0.72, int(dataset.n_trials.max())),
+            "near the bound (epsilon N = 2.4 of 2.67) some pattern is left unstable (fraction stable)",
+            "theory",
+            "at_most",
+            1.0 - 1.0 / (N_EXCITATORY + N_INHIBITORY),
+            float(stable.sel(smoothing=2.4)),
         ),
         Claim(
-            "near the bound (epsilon N = 2.4 of 2.67) recall is worse than at 0.6 (difference)",
-            "reference value",
+            "recall without a retrieval term is better at epsilon N = 0.6 than near the bound (beyond chance)",
+            "target",
             "at_least",
-            0.0,
+            margin,
             float(fraction.sel(smoothing=0.6) - fraction.sel(smoothing=2.4)),
+            reason=reason,
         ),
     ]
 

@@ -249,7 +249,7 @@ def advance_fixed(
             ahead = run.switches[np.searchsorted(run.switches, ensemble.step, side="right") :]
             n = length.start(min(last - ensemble.step, limit, *(ahead[:1] - ensemble.step)))
             # a trajectory is not steady while its stimulus is still to change
-            tolerance = 0.0 if ahead.size and ahead[0] < last else run.tolerance
+            tolerance = 0.0 if ahead.size else run.tolerance
             first_record = ensemble.step // run.every
             records = np.empty((shape[0], (ensemble.step + n) // run.every - first_record, shape[1]))
             records[:] = ensemble.y[:, None]  # stays where a trajectory has stopped
@@ -332,7 +332,8 @@ def advance_adaptive(
             length = ChunkLength(first=64)
             while (running := ensemble.running).size:
                 n, blocks = length.start(run.max_steps), blocks_of(running, ensemble.y.shape[1], threads)
-                tolerance = run.tolerance if segment_end == t_end else 0.0
+                is_changing = run.stimulus is not None and run.stimulus.times[-1] > segment_start
+                tolerance = 0.0 if is_changing else run.tolerance
                 arguments = (segment_end, stimulus, tolerance, n, records)
                 results = mapping(lambda rows, a=arguments: run.advance(ensemble, rows, *a), blocks)
                 for rows, (_, part) in zip(blocks, results, strict=True):

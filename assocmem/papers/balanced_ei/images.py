@@ -45,7 +45,7 @@ def _pattern_sets(run):
         sets["digits"] = digit_patterns(n_patterns, n_units=n_excitatory, seed=seed)
         if run.scale == "paper":
             sets["digits, whitened"] = digit_patterns(n_patterns, n_units=n_excitatory, seed=seed, decorrelate="whiten")
-            sets["landscapes"] = photograph_patterns(n_patterns, n_excitatory, seed=seed, source="sklearn")
+            sets["landscapes"] = photograph_patterns(n_patterns, n_excitatory, seed=seed, source="scikit-learn")
     else:
         warnings.warn("digits are left out: they need scikit-learn, pip install 'assocmem[data]'", stacklevel=2)
     return sets

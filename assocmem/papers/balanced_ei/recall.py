@@ -206,7 +206,7 @@ def _comparisons(dataset, recalled, n_trials):
     by_time = is_retrieved(dataset.error_over_time).mean("trajectory")
     sets = (
         ("cue noise of {:g} sd: fraction recalled", earlier.RECALLED, recalled, "noise"),
-        ("fraction {:g} of units resampled: fraction recalled", earlier.RECALLED_RESAMPLED, resampled, "fraction"),
+        ("fraction {:g} of units resampled: fraction recalled", earlier.RECALLED_RESAMPLED, resampled, "resampled"),
         ("fraction recalled {:g} ms after a cue with 0.5 sd", earlier.RECALLED_BY, by_time, "time"),
     )
     return [

@@ -52,6 +52,7 @@ def plot(dataset: xr.Dataset) -> Figure:
         _plot_spectra(dataset, axes[0], axes[1])
         _plot_abscissas(dataset, axes[2])
         terms = {f"penalty_{name}": name for name in HISTORY[:3]}
+        terms["penalty_stability"] = "stability, while positive"  # a mean abscissa falls below zero
         history = dataset[list(terms)].rename(penalty_iteration="iteration")
         plot_history(history.where(history > 0), axes[3], labels=terms)
         axes[3].set(yscale="log", ylabel="term of the cost", title=PENALTY)

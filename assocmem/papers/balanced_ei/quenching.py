@@ -104,7 +104,7 @@ def plot(dataset: xr.Dataset) -> Figure:
             for strength in dataset.strength.values:
                 chosen = dataset.variance.sel(strength=strength, amplitude=amplitude).mean("pattern")
                 plot_variance(chosen.assign_attrs(units="mV^2"), ax, onset=0.0, label=f"{strength:g} mV")
-            ax.set_title(f"stimulus amplitude {amplitude:g}")
+            ax.set(title=f"stimulus amplitude {amplitude:g}", xticks=[-1000, 0, 1000])
         axes[0].legend(title="noise")
         for amplitude, marker in zip(dataset.amplitude.values, "os", strict=True):
             ratio = dataset.ratio.sel(amplitude=amplitude)

@@ -243,7 +243,9 @@ t3 = time.perf_counter()
 from assocmem import bench
 bench.assocmem_rk4(8, 2, 1)()
 t4 = time.perf_counter()
-print(t2 - t1, t3 - t2, t4 - t3)
+bench.assocmem_euler(8, 2, 1)()
+t5 = time.perf_counter()
+print(t2 - t1, t3 - t2, t4 - t3, t5 - t4)
 """
 
 
@@ -264,6 +266,7 @@ def start_up() -> dict[str, float]:
         "Numba's own start": best[1],
         "first run, compiling": cold[2],
         "first run, from the cache": best[2],
+        "another loop, from the cache": best[3],
     }
 
 

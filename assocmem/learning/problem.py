@@ -5,13 +5,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from assocmem.learning.checks import labelled_array, require_boolean
 from assocmem.learning.initial import lognormal_rates
 from assocmem.learning.parametrisations import Bound, Exponential, Softplus, parametrisation_of
 from assocmem.learning.schedules import Stage
 from assocmem.learning.terms import Circuit, Retrieval
 from assocmem.models.balanced_ei import BalancedEI
-from assocmem.validation import check_finite
+from assocmem.validation import check_boolean, check_finite, labelled_array
 
 __all__ = ["Problem", "check_schedule", "checked_patterns"]
 
@@ -85,7 +84,7 @@ class Problem:
             If an argument is out of range; the message names it, what is allowed and what was given.
         """
         rates = checked_patterns(patterns)
-        require_boolean("trains_drive", trains_drive)
+        check_boolean("trains_drive", trains_drive)
         shape = (len(rates), model.n_inhibitory)
         if inhibitory_rates is None:
             inhibitory_rates = lognormal_rates(shape, mean=5.0, sd=2.0, seed=seed)

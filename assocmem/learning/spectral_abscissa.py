@@ -21,8 +21,7 @@ import scipy.linalg
 from scipy.linalg.lapack import dtrsyl
 from threadpoolctl import threadpool_limits
 
-from assocmem.learning.checks import real_array
-from assocmem.validation import check_finite
+from assocmem.validation import check_finite, real_array
 
 __all__ = ["SmoothedAbscissa", "abscissa_gradient", "smoothed_abscissa", "smoothed_spectral_abscissa"]
 
@@ -146,7 +145,7 @@ def abscissa_gradient(matrix, shift: Callable[[float], float]) -> SmoothedAbscis
 
 
 def _checked_matrix(matrix) -> np.ndarray:
-    matrix = real_array("matrix", matrix)
+    matrix = real_array("matrix", matrix, is_finite=False)
     if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or not matrix.size:
         raise ValueError(f"matrix must be square (n, n), got shape {matrix.shape}")
     if not np.all(np.isfinite(matrix)):

@@ -22,9 +22,9 @@ from scipy.optimize import nnls
 from threadpoolctl import threadpool_limits
 
 from assocmem.kernels.activations import PowerLaw, SoftplusSquared
-from assocmem.learning.checks import labelled_array, real_array
 from assocmem.learning.parametrisations import Exponential, Rectified, Softplus
 from assocmem.models.balanced_ei import BalancedEI
+from assocmem.validation import labelled_array, real_array
 
 __all__ = ["NotStorableError", "StorageProjection", "StoredWeights", "project_weights"]
 
@@ -96,7 +96,9 @@ def project_weights(
     ----------
     Not in Festa, Hennequin & Lengyel (2014); it removes the small velocities that their objective leaves.
     """
-    model = BalancedEI(real_array("weights", weights), n_excitatory, drive=drive, activation=activation)
+    model = BalancedEI(
+        real_array("weights", weights, is_finite=False), n_excitatory, drive=drive, activation=activation
+    )
     potentials = labelled_array("potentials", potentials)
     if potentials.ndim != 2 or potentials.shape[1] != model.n_units or not len(potentials):
         raise ValueError(f"potentials must have shape (pattern, {model.n_units}), got {potentials.shape}")

@@ -133,7 +133,7 @@ def test_the_noise_of_a_stopped_trajectory_rests(network, starts):
     options = {**NOISY, "stop": SteadyState(0.15)}
     whole = run(network, starts, **options)
     assert len(np.unique(whole.n_steps)) > 5
-    for row in (int(whole.n_steps.argmax()), int(whole.n_steps.argmin())):
+    for row in (whole.n_steps.values.argmax(), whole.n_steps.values.argmin()):
         alone = run(network, starts[[row]], trajectory=[row], **options)
         np.testing.assert_array_equal(alone.input_noise[0], whole.input_noise[row])
 

@@ -1,4 +1,4 @@
-"""Compilation and caching; the only module that imports Numba.
+"""Compilation and caching; the only module that uses Numba's decorators.
 
 A *kernel* is a plain Python function that compiled code may call. A *loop* is compiled around one or more kernels by a
 factory ``factory(*kernels) -> function``; the result is memoised in the process and cached on disk. The disk cache is

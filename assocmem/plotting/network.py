@@ -9,7 +9,9 @@ from matplotlib.axes import Axes
 from assocmem.plotting.style import EXCITATORY, INHIBITORY, NEUTRAL, axis_label
 
 
-def plot_eigenvalues(spectrum: xr.Dataset, ax: Axes, *, label: str = "", colour=INHIBITORY) -> Axes:
+def plot_eigenvalues(
+    spectrum: xr.Dataset, ax: Axes, *, label: str = "", colour=INHIBITORY, border: float = 0.0
+) -> Axes:
     """Eigenvalues in the complex plane, with the border of stability.
 
     Parameters
@@ -20,6 +22,8 @@ def plot_eigenvalues(spectrum: xr.Dataset, ax: Axes, *, label: str = "", colour=
     label : str
         For the legend.
     colour : Matplotlib colour
+    border : float
+        Real part above which a mode grows: 0 for a Jacobian, the leak for weights.
 
     Raises
     ------
@@ -27,7 +31,7 @@ def plot_eigenvalues(spectrum: xr.Dataset, ax: Axes, *, label: str = "", colour=
         If a variable is missing.
     """
     _require_variables(spectrum, ("eigenvalue_real", "eigenvalue_imag"))
-    ax.axvline(0.0, color=NEUTRAL, linewidth=0.7, linestyle=":")
+    ax.axvline(border, color=NEUTRAL, linewidth=0.7, linestyle=":")
     ax.plot(
         np.ravel(spectrum.eigenvalue_real),
         np.ravel(spectrum.eigenvalue_imag),

@@ -1,9 +1,10 @@
 """Numbers of an earlier and independent implementation of the same equations, for comparison.
 
 The paper's constants and panels were not available to us, so most of its findings come without a number. The numbers
-below were measured by plain NumPy code, written before this package, on networks trained by the three-term cost with
-the plain mean over patterns (100 E and 50 I units, 30 log-normal patterns of mean and sd 5 Hz, drive 7 mV, gain 0.04
-Hz/mV^2, one seed, 400 iterations). They hold for that size only and are compared at that size only.
+below were measured by plain NumPy code, written before this package, on networks trained by the three-term cost (100 E
+and 50 I units, 30 log-normal patterns of mean and sd 5 Hz, drive 7 mV, gain 0.04 Hz/mV^2, one seed, about 400
+iterations; the plain mean over patterns, but for RECALLED_BY the hinge). They hold for that size only and are compared
+at that size only.
 """
 
 # fraction recalled against cue noise (sd), inhibitory units starting at their mean over patterns

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullFormatter
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from assocmem.analysis import linear_noise_covariance, retrieved_fraction
 from assocmem.inputs import OrnsteinUhlenbeck
@@ -102,7 +102,9 @@ def plot(dataset: xr.Dataset) -> Figure:
         axes[1].set(xlabel=r"noise $\sigma$ (mV)", ylabel="fraction of patterns held")
         predicted, simulated = dataset.predicted_variance, dataset.simulated_variance
         axes[2].loglog(np.ravel(predicted), np.ravel(simulated), "o", markersize=2.5)
-        for axis in (axes[2].xaxis, axes[2].yaxis):
+        for axis in (axes[2].xaxis, axes[2].yaxis):  # less than two decades: label within them
+            axis.set_major_locator(LogLocator(subs=(1.0, 3.0)))
+            axis.set_major_formatter("{x:g}")
             axis.set_minor_formatter(NullFormatter())
         limits = [float(predicted.min()) / 1.5, 1.5 * float(predicted.max())]
         axes[2].plot(limits, limits, color="black", linestyle="--", linewidth=0.7, label="equal")

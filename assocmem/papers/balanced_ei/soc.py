@@ -48,8 +48,7 @@ def plot(dataset: xr.Dataset) -> Figure:
     with style():
         figure, axes = make_figure(1, 2, height=65)
         for state, colour in zip(dataset.state.values, (FADED, INHIBITORY), strict=True):
-            plot_eigenvalues(dataset.sel(state=state), axes[0], label=state, colour=colour)
-        axes[0].axvline(1.0, color="black", linewidth=0.7)
+            plot_eigenvalues(dataset.sel(state=state), axes[0], label=state, colour=colour, border=1.0)
         axes[0].set_title("eigenvalues of the weights, leak 1")
         axes[0].legend(loc="upper left")
         axes[1].semilogy(dataset.abscissa)

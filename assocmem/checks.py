@@ -69,7 +69,7 @@ def check_inputs(run) -> None:
     if METHODS[run.method].is_stochastic or run.noise is not None:
         if run.seed is None:
             raise ValueError("seed must be given for a run with noise")
-    shape = run.ensemble.y.shape
+    shape = (len(run.ensemble.y), run.model.n_stimulus)
     if run.stimulus is not None:
         if run.stimulus.values.shape[1:] not in (shape[1:], shape):
             raise ValueError(

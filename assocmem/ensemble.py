@@ -38,7 +38,7 @@ class Ensemble:
     y: np.ndarray  # (trajectory, unit)
     labels: np.ndarray  # (trajectory,) which addresses the noise
     step: int = 0  # fixed steps since the origin of time
-    input_noise: np.ndarray | None = None  # (trajectory, unit)
+    input_noise: np.ndarray | None = None  # (trajectory, column of the stimulus)
     step_size: np.ndarray | None = None  # (trajectory,), adaptive method only
     previous_error: np.ndarray | None = None
     time: np.ndarray | None = None
@@ -201,7 +201,7 @@ class FixedRun:
         return total, (stimulus[rows], eta, *coefficients, total)
 
     def stimulus_at(self, step: int, shape: tuple[int, int]) -> np.ndarray:
-        """Stimulus (trajectory, unit) that acts during a step."""
+        """Stimulus (trajectory, column) that acts during a step."""
         if self.stimulus is None:
             return np.zeros(shape)
         # half a step guards against rounding: switching times are multiples of dt
@@ -209,10 +209,10 @@ class FixedRun:
 
     def start_noise(self, ensemble: Ensemble) -> None:
         """Draw the input noise of a fresh ensemble from its stationary law."""
-        n_units = ensemble.y.shape[1]
+        n_columns = self.model.n_stimulus
         address = {"trajectories": ensemble.labels, "step": ensemble.step, "stream": INITIAL_INPUT_STREAM}
-        std = np.broadcast_to(np.asarray(self.noise.std, dtype=float), (n_units,))
-        ensemble.input_noise = std * normals(self.seed, **address, n=n_units)
+        std = np.broadcast_to(np.asarray(self.noise.std, dtype=float), (n_columns,))
+        ensemble.input_noise = std * normals(self.seed, **address, n=n_columns)
 
 
 def advance_fixed(
@@ -253,7 +253,8 @@ def advance_fixed(
             first_record = ensemble.step // run.every
             records = np.empty((shape[0], (ensemble.step + n) // run.every - first_record, shape[1]))
             records[:] = ensemble.y[:, None]  # stays where a trajectory has stopped
-            stimulus, running = run.stimulus_at(ensemble.step, shape), ensemble.running
+            stimulus = run.stimulus_at(ensemble.step, (shape[0], run.model.n_stimulus))
+            running = ensemble.running
             blocks = blocks_of(running, shape[1], threads) if running.size else []
             arguments = (n, stimulus, tolerance)
             results = mapping(lambda rows, a=arguments: run.advance(ensemble, rows, *a), blocks)
@@ -326,9 +327,9 @@ def advance_adaptive(
         for segment_start, segment_end in pairwise([start, *switches, t_end]):
             if segment_start > start:
                 ensemble.status[ensemble.status == integrators.COMPLETED] = RUNNING
-            stimulus = np.zeros(ensemble.y.shape)
+            stimulus = np.zeros((len(ensemble.y), run.model.n_stimulus))
             if run.stimulus is not None:
-                stimulus = run.stimulus.at(segment_start, ensemble.y.shape)
+                stimulus = run.stimulus.at(segment_start, stimulus.shape)
             length = ChunkLength(first=64)
             while (running := ensemble.running).size:
                 n, blocks = length.start(run.max_steps), blocks_of(running, ensemble.y.shape[1], threads)

@@ -1,5 +1,6 @@
 """What acts on a run from outside: stimulus schedules, input noise, and the rule that ends it early."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,7 +22,7 @@ class Schedule:
     times : array (k,)
         Strictly increasing, in the model's unit of time.
     values : array (k, unit) or (k, trajectory, unit)
-        In the unit of the model's drive.
+        In the unit of the model's drive; a model whose `n_stimulus` is not its number of units has so many columns.
 
     Raises
     ------
@@ -50,6 +51,40 @@ class Schedule:
         """The same stimulus (unit,) or (trajectory, unit) at all times from 0 on."""
         return cls(times=np.zeros(1), values=np.asarray(values, dtype=float)[None])
 
+    @classmethod
+    def from_pulses(cls, pulses: Sequence[tuple[float, float, np.ndarray]]) -> "Schedule":
+        """Sum of rectangular pulses.
+
+        Parameters
+        ----------
+        pulses : sequence of (start, stop, values)
+            Each acts from `start` until `stop` (which may be inf) with values (unit,) or (trajectory, unit); where
+            pulses overlap, their values add.
+
+        Raises
+        ------
+        ValueError
+            If there is no pulse, one does not end after it starts, shapes disagree or a number is not finite.
+        """
+        if not pulses:
+            raise ValueError("pulses must hold at least one (start, stop, values), got none")
+        arrays = []
+        for number, (start, stop, values) in enumerate(pulses):
+            if not (np.isfinite(start) and start < stop):
+                raise ValueError(f"pulses[{number}] must end after it starts, got {start} to {stop}")
+            arrays.append(real_array(f"pulses[{number}]", values))
+        try:
+            shape = np.broadcast_shapes(*(array.shape for array in arrays))
+        except ValueError as error:
+            shapes = [array.shape for array in arrays]
+            raise ValueError(f"pulses must have values of one shape, got {shapes}") from error
+        edges = {float(edge) for start, stop, _ in pulses for edge in (start, stop)}
+        times = np.array(sorted(edge for edge in edges if np.isfinite(edge)))
+        values = np.zeros((times.size, *shape))
+        for (start, stop, _), array in zip(pulses, arrays, strict=True):
+            values[(times >= start) & (times < stop)] += array
+        return cls(times, values)
+
     def at(self, time: float, shape: tuple[int, int]) -> np.ndarray:
         """Stimulus (trajectory, unit) that acts from `time` on, until the next switching time."""
         index = int(np.searchsorted(self.times, time, side="right")) - 1
@@ -58,7 +93,7 @@ class Schedule:
 
 @dataclass(frozen=True, eq=False)
 class OrnsteinUhlenbeck:
-    """Input noise of every unit, d eta = -eta / tau dt + std sqrt(2 / tau) dW, independent between units.
+    """Noise of every column of the input, d eta = -eta / tau dt + std sqrt(2 / tau) dW, independent between units.
 
     It is advanced exactly (Gillespie 1996, Phys. Rev. E 54, 2084) by one step at a time, held constant over the step,
     and starts from its stationary law.
@@ -85,10 +120,11 @@ class OrnsteinUhlenbeck:
         if std.ndim > 1 or np.any(std < 0):
             raise ValueError(f"std must be a number or an array (unit,) of numbers >= 0, got {self.std}")
 
-    def step_coefficients(self, dt: float, n_units: int) -> tuple[float, np.ndarray]:
-        """Decay factor and amplitude (unit,) of the exact update over `dt`."""
+    def step_coefficients(self, dt: float, n_columns: int) -> tuple[float, np.ndarray]:
+        """Decay factor and amplitude (column,) of the exact update over `dt`."""
         decay = float(np.exp(-dt / self.tau))
-        return decay, np.sqrt(-np.expm1(-2 * dt / self.tau)) * np.broadcast_to(np.asarray(self.std, float), (n_units,))
+        std = np.broadcast_to(np.asarray(self.std, float), (n_columns,))
+        return decay, np.sqrt(-np.expm1(-2 * dt / self.tau)) * std
 
 
 @dataclass(frozen=True)

@@ -252,8 +252,7 @@ class Run:
         ensemble = Ensemble(y, ds.trajectory.values.astype(np.int64), int(ds.attrs["last_step"]))
         for name in ("input_noise", "step_size", "previous_error"):
             if name in ds:
-                dims = ("trajectory", "unit") if "unit" in ds[name].dims else ("trajectory",)
-                setattr(ensemble, name, np.array(ds[name].transpose(*dims).values, dtype=float))
+                setattr(ensemble, name, np.array(ds[name].transpose("trajectory", ...).values, dtype=float))
         is_steady = (ds.status.values == STEADY) & (self.stop is not None)
         ensemble.status[is_steady] = STEADY
         ensemble.residual[:] = ds.residual.values
@@ -341,7 +340,8 @@ class Run:
             "stop_time": ("trajectory", np.array(self._stop_times()), {"units": model.time_units}),
         }
         if ensemble.input_noise is not None:
-            variables["input_noise"] = (("trajectory", "unit"), ensemble.input_noise, {"units": model.state_units})
+            column = "unit" if model.n_stimulus == model.n_units else "input"
+            variables["input_noise"] = (("trajectory", column), ensemble.input_noise, {"units": model.state_units})
         if self.is_adaptive:
             variables["step_size"] = ("trajectory", ensemble.step_size, {"units": model.time_units})
             variables["previous_error"] = ("trajectory", ensemble.previous_error, {"units": "1"})

@@ -11,9 +11,10 @@ PACKAGE = Path(assocmem.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
 LAYERS = [
     ["jit"],
-    ["validation", "kernels", "random", "integrators", "adaptive", "inputs", "images", "patterns"],
+    ["validation", "kernels", "random", "integrators", "adaptive", "inputs", "images", "patterns"]
+    + ["graphs", "hierarchy", "image_hierarchy"],
     ["models", "learning", "provenance"],
-    ["observables", "ensemble", "checks", "run", "simulate"],
+    ["observables", "ensemble", "checks", "run", "simulate", "retrieval"],
     ["analysis"],
     ["plotting"],
     ["papers", "bench", "warmup"],

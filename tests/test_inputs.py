@@ -21,6 +21,33 @@ def test_constant_schedule_acts_from_the_start():
     assert Schedule.constant([2.0, 3.0]).at(0.0, (1, 2)).tolist() == [[2.0, 3.0]]
 
 
+def test_overlapping_pulses_add():
+    schedule = Schedule.from_pulses([(1.0, 3.0, [1.0, 0.0]), (2.0, np.inf, [[10.0, 5.0], [20.0, 6.0]])])
+    assert schedule.times.tolist() == [1.0, 2.0, 3.0]
+    values = {t: schedule.at(t, (2, 2)).tolist() for t in (0.0, 1.0, 2.0, 3.0)}
+    assert values == {
+        0.0: [[0.0, 0.0], [0.0, 0.0]],
+        1.0: [[1.0, 0.0], [1.0, 0.0]],
+        2.0: [[11.0, 5.0], [21.0, 6.0]],
+        3.0: [[10.0, 5.0], [20.0, 6.0]],
+    }
+
+
+@pytest.mark.parametrize(
+    ("pulses", "message"),
+    [
+        ([], "pulses must hold at least one"),
+        ([(2.0, 2.0, [1.0])], r"pulses\[0\] must end after it starts, got 2.0 to 2.0"),
+        ([(-np.inf, 2.0, [1.0])], r"pulses\[0\] must end after it starts, got -inf to 2.0"),
+        ([(0.0, 1.0, [1.0, 2.0]), (0.0, 1.0, [1.0, 2.0, 3.0])], r"pulses must have values of one shape"),
+        ([(0.0, 1.0, [np.nan])], r"pulses\[0\] must be finite"),
+    ],
+)
+def test_bad_pulses_are_named(pulses, message):
+    with pytest.raises(ValueError, match=message):
+        Schedule.from_pulses(pulses)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

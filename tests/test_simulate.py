@@ -10,6 +10,7 @@ import xarray as xr
 from assocmem import ensemble
 from assocmem.inputs import OrnsteinUhlenbeck, Schedule, SteadyState
 from assocmem.integrators import INITIAL_INPUT_STREAM, INPUT_STREAM
+from assocmem.jit import kernel
 from assocmem.kernels.matmul import matmul
 from assocmem.models.balanced_ei import BalancedEI
 from assocmem.models.base import Flow, FunctionFlow
@@ -351,6 +352,47 @@ def test_stimulus_may_differ_between_trajectories(network, starts, rng):
     together = run(network, starts, stimulus=Schedule([0.0], values))
     alone = run(network, starts[9], stimulus=Schedule([0.0], values[:, 9]))
     np.testing.assert_array_equal(together.potential[9], alone.potential[0])
+
+
+@kernel
+def gated(t, y, dy, stimulus, layers):
+    for b in range(y.shape[0]):
+        for i in range(2):
+            dy[b, i] = 0.0
+            for k in range(len(layers)):
+                dy[b, i] += stimulus[b, k] * layers[k][0, i]
+
+
+class GatedFlow(FunctionFlow):
+    """Input by three gates, each with an int8 pattern of its own."""
+
+    n_stimulus = 3
+
+
+@pytest.mark.parametrize("options", [{"method": "euler", "dt": 0.25}, {"method": "dopri5"}], ids=lambda o: o["method"])
+def test_the_input_may_have_its_own_columns(options):
+    signs = np.array([[1, 1], [1, -1], [-1, 1]], np.int8)
+    model = GatedFlow(gated, n_units=2, values={"layers": tuple(signs[:, None])})
+    gates = [(0.5, 1.0, [1.0, 0.0, 0.0]), (0.75, 2.0, [[0.0, 2.0, 0.0], [0.0, 0.0, 4.0]])]
+    run = simulate(model, np.zeros((2, 2)), duration=2.0, stimulus=Schedule.from_pulses(gates), **options)
+    expected = 0.5 * signs[0] + 1.25 * np.array([2.0 * signs[1], 4.0 * signs[2]])
+    np.testing.assert_allclose(run.final_state, expected, rtol=1e-14)  # sums of exact terms
+
+
+def test_noise_of_an_input_with_its_own_columns_is_continued():
+    signs = np.array([[1, 1], [1, -1], [-1, 1]], np.int8)
+    model = GatedFlow(gated, n_units=2, values={"layers": tuple(signs[:, None])})
+    options = {"dt": 0.25, "method": "euler", "seed": 3, "noise": OrnsteinUhlenbeck(tau=1.0, std=[1.0, 0.0, 2.0])}
+    whole = simulate(model, np.zeros((2, 2)), duration=2.0, **options)
+    part = simulate(model, np.zeros((2, 2)), duration=1.0, **options)
+    assert part.input_noise.dims == ("trajectory", "input") and np.all(part.input_noise[:, 1] == 0.0)
+    np.testing.assert_array_equal(simulate(model, part, duration=1.0, **options).final_state, whole.final_state)
+
+
+def test_stimulus_must_have_the_columns_of_the_model():
+    model = GatedFlow(gated, n_units=2, values={"layers": (np.ones((1, 2), np.int8),) * 3})
+    with pytest.raises(ValueError, match=r"stimulus.values must have shape \(k, 3\) or \(k, 1, 3\), got \(1, 2\)"):
+        simulate(model, np.zeros(2), duration=1.0, dt=0.5, stimulus=Schedule.constant(np.ones(2)))
 
 
 def test_input_noise_is_the_exact_recursion():

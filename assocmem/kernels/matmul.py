@@ -74,27 +74,27 @@ def _tile_code(rows, vector, vectors, finish):
         n_inner, n_columns, w_columns = (builder.extract_value(a.shape, 1) for a in (x, out, w))
         b, j = args[4:]
         numbers = [builder.add(b, b.type(r)) for r in range(rows)]
-        x_rows = [_element(builder, x.data, number, n_inner) for number in numbers]
+        x_rows = [element_pointer(builder, x.data, number, n_inner) for number in numbers]
         zero = ir.Constant(vector, [0.0] * vector.count)
         sums = [[cgutils.alloca_once_value(builder, zero) for _ in range(vectors)] for _ in range(rows)]
         with cgutils.for_range(builder, n_inner) as loop:
-            w_row = _element(builder, w.data, loop.index, w_columns, j)
+            w_row = element_pointer(builder, w.data, loop.index, w_columns, j)
             w_vectors = [_load(builder, w_row, vector, v) for v in range(vectors)]
             for x_row, row_sums in zip(x_rows, sums, strict=True):
-                scalar = _spread(builder, builder.load(builder.gep(x_row, [loop.index])), vector)
+                scalar = spread(builder, builder.load(builder.gep(x_row, [loop.index])), vector)
                 for w_vector, total in zip(w_vectors, row_sums, strict=True):
-                    builder.store(_vector_fma(builder, scalar, w_vector, builder.load(total)), total)
+                    builder.store(vector_fma(builder, scalar, w_vector, builder.load(total)), total)
         for number, row_sums in zip(numbers, sums, strict=True):
             # what has a row for each trajectory is read at that row, what is the same for all at its only one
             pointers = [
-                _element(builder, a.data, number if kind.ndim == 2 else b.type(0), n_columns, j)
+                element_pointer(builder, a.data, number if kind.ndim == 2 else b.type(0), n_columns, j)
                 for a, kind in zip(extra, signature.args[3], strict=True)
             ]
-            out_row = _element(builder, out.data, number, n_columns, j)
+            out_row = element_pointer(builder, out.data, number, n_columns, j)
             for v, total in enumerate(row_sums):
                 operands = [_load(builder, pointer, vector, v) for pointer in pointers]
                 value = finish(builder, builder.load(total), *operands)
-                builder.store(value, _vector_pointer(builder, out_row, vector, v), align=8)
+                builder.store(value, vector_pointer(builder, out_row, vector, v), align=8)
         return context.get_dummy_value()
 
     return code
@@ -110,29 +110,29 @@ def _leaky(builder, total, drive, leak, stimulus, y):
     return builder.fmul(builder.fsub(total, y), leak)
 
 
-def _element(builder, data, row, n_columns, column=None):
+def element_pointer(builder, data, row, n_columns, column=None):
     """Pointer to ``data[row, column]``."""
     index = builder.mul(row, n_columns)
     return builder.gep(data, [index if column is None else builder.add(index, column)])
 
 
 def _load(builder, row, vector, number):
-    return builder.load(_vector_pointer(builder, row, vector, number), align=8)
+    return builder.load(vector_pointer(builder, row, vector, number), align=8)
 
 
-def _vector_pointer(builder, row, vector, number):
+def vector_pointer(builder, row, vector, number):
     pointer = builder.gep(row, [ir.IntType(64)(number * vector.count)])
     return builder.bitcast(pointer, vector.as_pointer())
 
 
-def _spread(builder, scalar, vector):
+def spread(builder, scalar, vector):
     """A vector with `scalar` in every lane."""
     undefined = ir.Constant(vector, ir.Undefined)
     lanes = ir.Constant(ir.VectorType(ir.IntType(32), vector.count), [0] * vector.count)
     return builder.shuffle_vector(builder.insert_element(undefined, scalar, ir.IntType(32)(0)), undefined, lanes)
 
 
-def _vector_fma(builder, a, b, c):
+def vector_fma(builder, a, b, c):
     function_type = ir.FunctionType(a.type, [a.type] * 3)
     name = f"llvm.fma.v{a.type.count}f64"
     return builder.call(cgutils.get_or_insert_function(builder.module, function_type, name), [a, b, c])

@@ -23,6 +23,11 @@ class _Model:
     n_work = 0
 
     @property
+    def n_stimulus(self) -> int:
+        """Columns of the kernel's argument `stimulus`: one for each unit, unless the model says otherwise."""
+        return self.n_units
+
+    @property
     def kernel(self) -> Callable:
         """The kernel that the integrators run."""
         raise NotImplementedError
@@ -32,7 +37,7 @@ class _Model:
         """Whether the kernel has an argument `stimulus`, the input that simulate() controls."""
         return STIMULUS in kernel_arguments(self.kernel)
 
-    def parameters(self, function: Callable) -> dict[str, np.ndarray | float | int]:
+    def parameters(self, function: Callable) -> dict[str, np.ndarray | float | int | tuple]:
         """Values of the kernel's arguments after its first three, by name, ready for compiled code.
 
         Parameters
@@ -62,9 +67,12 @@ class Flow(_Model):
     - `n_units`: length of the state vector of one trajectory;
     - `rhs`: a static method marked by `assocmem.kernel`, ``rhs(t, y, dy, <parameters>)``, that fills `dy`
       (trajectory, unit) from `t` (trajectory,) and `y` (trajectory, unit). Further arguments are bound by their names
-      to attributes of the model: arrays (float64, C-contiguous), floats and integers. Two names are reserved: `work`,
-      a scratch block (trajectory, n_work), and `stimulus`, the external input (trajectory, unit) that the arguments
+      to attributes of the model: arrays (float64 or, for integers, int64; int8 stays int8; all C-contiguous), floats,
+      integers, and tuples of arrays of one kind, say one for each layer. Two names are reserved: `work`, a scratch
+      block (trajectory, n_work), and `stimulus`, the external input (trajectory, n_stimulus) that the arguments
       `stimulus` and `noise` of `simulate` control;
+    - optionally `n_stimulus`, where the input is not one drive for each unit. Whatever switches in time or differs
+      between trajectories can be a column: drives, gates, strengths;
     - optionally `diffusion`: a kernel ``diffusion(t, y, amplitude, <parameters>)`` that fills the diagonal g of the
       noise, in units of the state per square root of time;
     - optionally `leak`: rates (unit,) of the linear decay -leak * y contained in `rhs`, for exponential Euler;
@@ -159,6 +167,8 @@ def kernel_arguments(function: Callable) -> list[str]:
 
 
 def _compiled_value(name: str, value):
+    if isinstance(value, tuple):
+        return tuple(_compiled_value(f"{name}[{k}]", item) for k, item in enumerate(value))
     if isinstance(value, int | np.integer | np.bool_):
         if not -(2**63) <= int(value) < 2**63:
             raise ValueError(f"{name} must be below 2^63 in size or a float, got {value}")
@@ -170,6 +180,8 @@ def _compiled_value(name: str, value):
         raise ValueError(f"{name} must be finite, got {np.count_nonzero(~np.isfinite(array))} other values")
     if array.ndim == 0:
         return float(array)
+    if array.dtype == np.int8:  # signs, which are read as they are: an eighth of the memory
+        return np.array(array, order="C")
     if array.dtype.kind in "biu":
         if array.size and int(array.max()) >= 2**63:
             raise ValueError(f"{name} must be below 2^63, got {array.max()}")

@@ -76,12 +76,14 @@ def _add_reproduce(commands):
     parser.add_argument("--out", type=Path, default=Path("figures"), help="output folder (%(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="of all random numbers (%(default)s)")
     parser.add_argument("--threads", type=int, default=default_threads(), help="(%(default)s)")
+    parser.add_argument("--data", type=Path, help="folder with data of your own, where an experiment can use them")
     parser.set_defaults(command=_reproduce)
 
 
 def _reproduce(arguments, _):
     experiments = select(PAPERS, arguments.target)
-    run = Run(arguments.scale, arguments.seed, arguments.threads, progress=sys.stderr.isatty())
+    settings = {"progress": sys.stderr.isatty(), "data": arguments.data}
+    run = Run(arguments.scale, arguments.seed, arguments.threads, **settings)
     outcome = reproduce(experiments, run, folder=arguments.out, report=_say)
     rows = [
         row

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 from threadpoolctl import threadpool_limits
+from tqdm import tqdm
 
 from assocmem.provenance import package_version
 
@@ -127,12 +129,14 @@ class Run:
     progress : bool
         Whether to show progress on the standard error stream.
     cache : Path, optional
-        Folder in which trained networks are kept between experiments; nothing is kept where None.
+        Folder in which trained networks and finished parts of long computations are kept; nothing is where None.
+    data : Path, optional
+        Folder with data of the user's own, which some experiments take in place of what ships with packages.
 
     Raises
     ------
     ValueError
-        If an argument is out of range.
+        If an argument is out of range or `data` is no folder.
     """
 
     scale: str = "quick"
@@ -140,6 +144,7 @@ class Run:
     threads: int = 1
     progress: bool = False
     cache: Path | None = None
+    data: Path | None = None
 
     def __post_init__(self):
         if self.scale not in SCALES:
@@ -148,6 +153,8 @@ class Run:
             raise ValueError(f"seed must be >= 0, got {self.seed}")
         if self.threads < 1:
             raise ValueError(f"threads must be >= 1, got {self.threads}")
+        if self.data is not None and not Path(self.data).is_dir():
+            raise ValueError(f"data must be a folder, got {self.data}")
 
     def seed_for(self, purpose: str) -> int:
         """Seed of one purpose: independent of that of any other purpose, the same in every experiment."""
@@ -158,6 +165,26 @@ class Run:
     def pick(self, quick, paper):
         """The argument that belongs to the scale."""
         return {"quick": quick, "paper": paper}[self.scale]
+
+    def data_file(self, name: str) -> Path | None:
+        """Path of a file in the folder of the user's data; None where there is no such folder or file."""
+        path = None if self.data is None else Path(self.data) / name
+        return path if path is not None and path.exists() else None
+
+    def map(self, function: Callable, items: Sequence, *, label: str) -> list:
+        """Values of `function` for items that do not depend on each other, in their order.
+
+        The items are spread over the threads, so `function` should spend its time in compiled loops, each with one
+        thread. An interrupt waits for the items that are running.
+        """
+        with ThreadPoolExecutor(self.threads) as pool:
+            futures = [pool.submit(function, item) for item in items]
+            try:
+                for future in tqdm(as_completed(futures), label, len(futures), leave=False, disable=not self.progress):
+                    future.result()  # raises what the item raised, before the others are through
+            finally:
+                pool.shutdown(wait=True, cancel_futures=True)
+        return [future.result() for future in futures]
 
 
 @dataclass(frozen=True)

@@ -108,3 +108,24 @@ def test_unknown_names_list_the_known_ones(papers):
 )
 def test_tolerance_of_a_fraction_follows_from_its_trials(theirs, n, tolerance):
     assert sampling_tolerance(theirs, n)[0] == pytest.approx(tolerance)
+
+
+def test_items_are_mapped_in_their_order():
+    assert Run(threads=2).map(lambda k: k**2, range(20), label="squares") == [k**2 for k in range(20)]
+
+
+def test_an_error_of_an_item_is_raised():
+    with pytest.raises(ZeroDivisionError):
+        Run(threads=2).map(lambda k: 1 / k, [1, 0, 2], label="inverses")
+
+
+def test_files_of_the_user_are_found_where_they_exist(tmp_path):
+    (tmp_path / "there.txt").write_text("")
+    run = Run(data=tmp_path)
+    assert run.data_file("there.txt") == tmp_path / "there.txt"
+    assert run.data_file("not_there.txt") is None and Run().data_file("there.txt") is None
+
+
+def test_data_must_be_a_folder(tmp_path):
+    with pytest.raises(ValueError, match="data must be a folder, got "):
+        Run(data=tmp_path / "nowhere")

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from assocmem import bench
+from assocmem.bench import balanced_ei as bench
+from assocmem.bench import main, measuring, push_pull
 
 
 @pytest.mark.parametrize("batch", [1, 5])
@@ -32,4 +33,22 @@ def test_noise_has_the_same_strength(monkeypatch):
 
 
 def test_a_measurement_is_a_time():
-    assert 0.0 < bench._child("numpy_rk4", 1, 1, 0.001) < 1.0
+    assert 0.0 < measuring.child("assocmem.bench.balanced_ei:numpy_rk4", 1, 1, 0.001) < 1.0
+
+
+def test_push_pull_contenders_do_the_same_work(monkeypatch):
+    monkeypatch.setattr(push_pull, "N", 60)
+    for cached in (push_pull.model, push_pull._matrices):
+        cached.cache_clear()
+        monkeypatch.setattr(push_pull, cached.__name__, cached.__wrapped__)
+    ours = push_pull.assocmem_euler(3, 30, 1)().final_state.values.reshape(3, 2, 60).swapaxes(0, 1)
+    # thirty steps of sums in another order
+    np.testing.assert_allclose(push_pull.numpy_low_rank(3, 30, 1)(), ours, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(push_pull.numpy_dense(3, 30, 1)(), ours, rtol=0, atol=1e-12)
+    assert np.abs(ours[0, 0] - ours[0, 1]).max() > 1e-3  # the second trajectory has feedback
+
+
+def test_unknown_systems_are_refused(capsys):
+    with pytest.raises(SystemExit):
+        main(["nothing"])
+    assert "SYSTEM must be one of balanced_ei, push_pull" in capsys.readouterr().err

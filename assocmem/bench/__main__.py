@@ -1,0 +1,7 @@
+"""``python -m assocmem.bench``."""
+
+import sys
+
+from assocmem.bench import main
+
+sys.exit(main())

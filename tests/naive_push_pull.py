@@ -236,9 +236,9 @@ def demo_protocol(b, *, push=(10, 15), pull=(15, 20), onset=5, end=35, cue_above
     )
 
 
-def sweep_protocol(b, **options):
-    """Two layers as in the parameter scans: cue from 0, a weak cue above, push 5-10, pull 10-15, end 25."""
-    return demo_protocol(b, **{"push": (5, 10), "pull": (10, 15), "onset": 0, "end": 25, "cue_above": 0.1} | options)
+def sweep_protocol(b, *, push=(5, 10), pull=(10, 15), cue_above=0.1, noise=0.05):
+    """Two layers as in the parameter scans: cue from 0 on, also weakly above, end at 25."""
+    return demo_protocol(b, push=push, pull=pull, onset=0, end=25, cue_above=cue_above, noise=noise)
 
 
 def conditions(protocol):
@@ -253,21 +253,25 @@ def conditions(protocol):
 
 
 def three_layer_protocols(push, b1=0.2, b2=0.2, end=30):
-    """Feedback to no layer, to layer 0 (push 9-14, pull 14-19), and also to layer 1 (push 1-6, pull 6-11)."""
-    three = Protocol(
+    """Feedback to no layer; to layer 0 in the late windows; to layers 0 and 1, both in early and late windows.
+
+    Early: push 1-6, pull 6-11. Late: push 9-14, pull 14-19.
+    """
+    early_and_late = Protocol(
         cue_gain=(1.0, 0.0, 0.1),
         cue_window=((0, end), (0, end), (0, 3)),
         push_gain=(push, 2.0),
-        push_windows=(((9, 14),), ((1, 6),)),
+        push_windows=(((1, 6), (9, 14)),) * 2,
         pull_gain=(5 * b1, 7 * b2),
-        pull_windows=(((14, 19),), ((6, 11),)),
+        pull_windows=(((6, 11), (14, 19)),) * 2,
         onset=0,
         end=end,
     )
+    late = dataclasses.replace(early_and_late, push_windows=(((9, 14),),) * 2, pull_windows=(((14, 19),),) * 2)
     return {
-        "one": dataclasses.replace(three, push_gain=(0.0, 0.0), pull_gain=(0.0, 0.0)),
-        "two": dataclasses.replace(three, push_gain=(push, 0.0), pull_gain=(5 * b1, 0.0)),
-        "three": three,
+        "one": dataclasses.replace(late, push_gain=(0.0, 0.0), pull_gain=(0.0, 0.0)),
+        "two": dataclasses.replace(late, push_gain=(push, 0.0), pull_gain=(5 * b1, 0.0)),
+        "three": early_and_late,
     }
 
 

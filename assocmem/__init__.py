@@ -1,7 +1,7 @@
 """Associative-memory dynamics: compiled, reproducible simulation of memory networks.
 
-The root holds what most programs need; `assocmem.patterns`, `assocmem.learning`, `assocmem.analysis`,
-`assocmem.plotting` and `assocmem.papers` are imported by name.
+The root holds what most programs need; `assocmem.patterns`, `hierarchy`, `graphs`, `learning`, `analysis`, `plotting` and
+`papers` are imported by name from there.
 """
 
 from assocmem.inputs import OrnsteinUhlenbeck, Schedule, SteadyState
@@ -9,11 +9,17 @@ from assocmem.jit import kernel
 from assocmem.kernels.activations import PowerLaw, SoftplusSquared
 from assocmem.models.balanced_ei import BalancedEI
 from assocmem.models.base import Flow, FunctionFlow, FunctionMap, Map
+from assocmem.models.cdam import CDAM
+from assocmem.models.push_pull import PushPull
+from assocmem.models.push_pull_discrete import DiscretePushPull
 from assocmem.observables import Observable, pattern_overlap
+from assocmem.retrieval import retrieve
 from assocmem.simulate import DivergedError, SimulationInterrupted, iterate, simulate
 
 __all__ = [
+    "CDAM",
     "BalancedEI",
+    "DiscretePushPull",
     "DivergedError",
     "Flow",
     "FunctionFlow",
@@ -22,6 +28,7 @@ __all__ = [
     "Observable",
     "OrnsteinUhlenbeck",
     "PowerLaw",
+    "PushPull",
     "Schedule",
     "SimulationInterrupted",
     "SoftplusSquared",
@@ -29,5 +36,6 @@ __all__ = [
     "iterate",
     "kernel",
     "pattern_overlap",
+    "retrieve",
     "simulate",
 ]

@@ -27,7 +27,8 @@ from assocmem.random import normals, seed_key
 __all__ = ["Ensemble", "advance_adaptive", "advance_fixed", "default_threads"]
 
 CHUNK_SECONDS = 0.2  # how long an interrupt waits, and how often progress is shown
-MOST_ROWS, FEWEST_ROWS = 64, 16  # of a block: rows share each load of the weights ...
+FEWEST_STEPS, FIRST_VALUES = 64, 2**24  # of the first chunk, which cannot be timed: a small run is done in one
+MOST_ROWS, FEWEST_ROWS = 256, 16  # of a block: rows share each load of the weights ...
 BLOCK_VALUES = 9600  # ... while a block of this many values and its scratch stay in the L2 cache
 
 
@@ -241,7 +242,8 @@ def advance_fixed(
     limit : int
         Largest number of steps of a chunk (bounds the memory of the records).
     """
-    last, length, shape = ensemble.step + n_steps, ChunkLength(first=64), ensemble.y.shape
+    last, shape = ensemble.step + n_steps, ensemble.y.shape
+    length = ChunkLength(first=max(FEWEST_STEPS, FIRST_VALUES // ensemble.y.size))
     if run.noise is not None and ensemble.input_noise is None:
         run.start_noise(ensemble)
     with worker_map(threads) as mapping:

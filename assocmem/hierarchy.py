@@ -58,6 +58,17 @@ class Hierarchy:
         """Length of a pattern."""
         return self.patterns[0].shape[1]
 
+    @property
+    def first(self) -> np.ndarray:
+        """Number of the first pattern of each level in the list of all patterns, and the number of all."""
+        return np.cumsum([0, *(len(level) for level in self.patterns)])
+
+    @property
+    def parent_of(self) -> np.ndarray:
+        """Number of the parent of each pattern in the list of all patterns; -1 in the last level."""
+        above = [numbers + self.first[k + 1] for k, numbers in enumerate(self.parents)]
+        return np.concatenate([*above, np.full(len(self.patterns[-1]), -1)]).astype(np.int64)
+
     def lowest(self, n_levels: int) -> "Hierarchy":
         """The first levels alone."""
         check_integer("n_levels", n_levels, 1)
@@ -233,10 +244,12 @@ def noisy_cue(
         if not 0 <= value <= 1:
             raise ValueError(f"{name} must be in [0, 1], got {value}")
     siblings = hierarchy.relatives(target, 1)
+    must_exist = (intra > 0 or intra_pattern is not None, inter > 0 or inter_pattern is not None)
     intra_pattern = target + 2 if intra_pattern is None else intra_pattern
     inter_pattern = target + len(siblings) if inter_pattern is None else inter_pattern
-    for name, pattern, must_be_sibling in (("intra", intra_pattern, True), ("inter", inter_pattern, False)):
-        if (intra if must_be_sibling else inter) > 0:
+    sources = (("intra", intra_pattern, True), ("inter", inter_pattern, False))
+    for is_needed, (name, pattern, must_be_sibling) in zip(must_exist, sources, strict=True):
+        if is_needed:
             hierarchy._check_pattern(f"{name}_pattern", pattern)
             if (pattern in siblings) != must_be_sibling:
                 where = "of the target's class" if must_be_sibling else "of another class than the target"

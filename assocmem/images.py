@@ -34,6 +34,31 @@ def photographs(source: str) -> list[np.ndarray]:
     return [_grey(_load_photograph(source, name)) for name in PHOTOGRAPHS[source]]
 
 
+def photograph(source: str, name: str) -> np.ndarray:
+    """One sample photograph as it is stored.
+
+    Parameters
+    ----------
+    source, name : str
+        A key of `PHOTOGRAPHS` and one of its names.
+
+    Returns
+    -------
+    ndarray (row, column) or (row, column, channel), not scaled.
+
+    Raises
+    ------
+    ImportError
+        If the package is missing; names the extra to install.
+    ValueError
+        If there is no such photograph.
+    """
+    if name not in PHOTOGRAPHS.get(source, ()):
+        known = ", ".join(f"{source} {name}" for source, names in PHOTOGRAPHS.items() for name in names)
+        raise ValueError(f"source and name must be one of {known}, got {source} {name}")
+    return np.asarray(_load_photograph(source, name))
+
+
 def digits() -> tuple[np.ndarray, np.ndarray]:
     """Handwritten digits of scikit-learn: images (image, 8, 8), grey levels 0 to 16, and classes (image,).
 

@@ -150,10 +150,10 @@ def iterate_map(update, diffusion, t, step, dt, dt_unit, y, dy, stages, later, n
     always_inline()
     new = stages[0]
     update(t, y, new, *params)
-    for b in range(y.shape[0]):
-        for i in range(y.shape[1]):
-            dy[b, i] = new[b, i] - y[b, i]
-            y[b, i] = new[b, i]
+    n_values, y, dy, new = y.size, y.flat, dy.flat, new.flat
+    for i in range(n_values):
+        dy[i] = new[i] - y[i]
+        y[i] = new[i]
 
 
 @kernel

@@ -98,13 +98,19 @@ class Run:
         return METHODS[self.method].step_kernel is None
 
     def execute(self) -> xr.Dataset:
+        """Run to the end and label the result."""
+        self.advance()
+        return self._dataset()
+
+    def advance(self) -> None:
+        """Run to the end; leaves what was recorded in `recorded` at `times`, and the last states in `ensemble`."""
         check_settings(self)
         # one type of number: each other would be compiled for anew
         self.t0, self.dt = float(self.t0), None if self.dt is None else float(self.dt)
         self.ensemble = self._restored() if isinstance(self.y0, xr.Dataset) else self._fresh()
         check_inputs(self)
         check_observables(self.observables, self.ensemble.y, self.model.state)
-        self.parameters, self.initial_states = describe(self.model), describe(self.ensemble.y.copy())
+        self.first_states = self.ensemble.y  # the ensemble advances by new arrays
         self.threads = default_threads() if self.threads is None else self.threads
         advance = self._execute_adaptive if self.is_adaptive else self._execute_fixed
         with tqdm(
@@ -120,7 +126,6 @@ class Run:
             except KeyboardInterrupt as interrupt:
                 raise SimulationInterrupted(self._partial_dataset()) from interrupt
         self._check_divergence()
-        return self._dataset()
 
     def _time(self) -> float:
         """Time that the fixed steps have reached."""
@@ -295,14 +300,15 @@ class Run:
         label, time = int(self.ensemble.labels[row]), float(self._stop_times()[row])
         reasons = {DIVERGED: "its state is no longer finite", STALLED: "its step size vanished"}
         what = reasons.get(int(self.ensemble.status[row]), f"max_steps = {self.max_steps} was reached")
-        scalars = {k: v for k, v in self.parameters.items() if not isinstance(v, list | dict)}
+        parameters = describe(self.model)
+        scalars = {k: v for k, v in parameters.items() if not isinstance(v, list | dict)}
         raise DivergedError(
             f"trajectory {label} diverged at time {time:g} {self.model.time_units}: {what} "
             f"({failed.size} of {len(self.ensemble.y)} trajectories; method {self.method}, dt {self.dt}; "
             f"parameters {scalars})",
             trajectory=label,
             time=time,
-            parameters=self.parameters,
+            parameters=parameters,
         )
 
     # results
@@ -373,7 +379,7 @@ class Run:
                 on_divergence=self.on_divergence,
                 start=self.start,
                 is_continued=isinstance(self.y0, xr.Dataset),
-                initial_states=self.initial_states,
+                initial_states=self.first_states,
                 last_step=ensemble.step,
                 end_time=end_time,
             ),

@@ -1,28 +1,62 @@
 """Compile the loops of the package's models ahead of time, so that the first run of a program starts at once."""
 
 import time
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
+from assocmem.graphs import ring
+from assocmem.hierarchy import hierarchical_patterns
 from assocmem.inputs import OrnsteinUhlenbeck
 from assocmem.integrators import METHODS
 from assocmem.kernels.activations import PowerLaw, SoftplusSquared
 from assocmem.models.balanced_ei import BalancedEI
-from assocmem.simulate import simulate
+from assocmem.models.base import Flow
+from assocmem.models.cdam import CDAM
+from assocmem.models.push_pull import PushPull
+from assocmem.models.push_pull_discrete import DiscretePushPull
+from assocmem.retrieval import retrieve
+from assocmem.simulate import iterate, simulate
 
 __all__ = ["main"]
 
 
 def main() -> int:
-    """Run every deterministic method, with and without input noise, for two steps on each kernel of the package."""
+    """Run every model of the package with every method that suits it, for two steps."""
     started = time.perf_counter()
+    for what, run in _runs():
+        run()
+        print(f"{time.perf_counter() - started:6.1f} s  {what}", flush=True)
+    return 0
+
+
+def _runs() -> Iterator[tuple[str, Callable]]:
     for activation in (PowerLaw(), SoftplusSquared()):
         model = BalancedEI(np.zeros((2, 2)), 1, activation=activation)
-        for method in (name for name, m in METHODS.items() if not m.is_stochastic and name != "map"):
-            is_adaptive = METHODS[method].step_kernel is None
-            for noise in [None] if is_adaptive else [None, OrnsteinUhlenbeck(tau=50.0, std=1.0)]:
-                step = None if is_adaptive else 0.5
-                simulate(model, np.zeros(2), duration=1.0, dt=step, method=method, noise=noise, seed=0, threads=1)
-                what = f"{type(activation).__name__}, {method}{', input noise' if noise else ''}"
-                print(f"{time.perf_counter() - started:6.1f} s  balanced E-I network, {what}", flush=True)
-    return 0
+        yield from _flow_runs(f"balanced E-I network, {type(activation).__name__}", model, takes_noise=True)
+    hierarchy = hierarchical_patterns(4, (2, 3), (0.5,), seed=0)
+    yield from _flow_runs("push-pull layers", PushPull(hierarchy, noise=0.1))
+    for order in ("synchronous", "asynchronous"):
+        model = DiscretePushPull(hierarchy, update=order)
+        yield f"discrete push-pull layers, {order}", lambda m=model: iterate(m, np.ones(8), steps=2, threads=1)
+    patterns = np.random.default_rng(0).random((3, 4))
+    memory = CDAM(patterns, ring(3), auto_strength=1.0, hetero_strength=0.5)
+    yield from _flow_runs("dense associative memory with a graph", memory)
+    for engine in ("full", "reduced"):
+        for strengths in (None, np.ones((3, 2))):
+            what = f"retrieval, {engine} engine{'' if strengths is None else ', strengths of each trajectory'}"
+            options = {"steps": 2, "engine": engine, "strengths": strengths, "threads": 1}
+            yield what, lambda o=options: retrieve(memory, patterns, **o)
+
+
+def _flow_runs(what: str, model: Flow, *, takes_noise: bool = False) -> Iterator[tuple[str, Callable]]:
+    """Every method but those for which the model has no leak or no diffusion, with and without input noise."""
+    for name, method in METHODS.items():
+        is_adaptive = method.step_kernel is None
+        is_unsuited = name == "map" or (method.is_stochastic and model.diffusion is None)
+        if is_unsuited or (name == "exponential_euler" and model.leak is None):
+            continue
+        for noise in [None, OrnsteinUhlenbeck(tau=50.0, std=1.0)] if takes_noise and not is_adaptive else [None]:
+            options = {"duration": 1.0, "dt": None if is_adaptive else 0.5, "method": name, "noise": noise}
+            label = f"{what}, {name}{', input noise' if noise else ''}"
+            yield label, lambda o=options: simulate(model, np.zeros(model.n_units), seed=0, threads=1, **o)

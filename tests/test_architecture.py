@@ -13,8 +13,8 @@ LAYERS = [
     ["jit"],
     ["validation", "kernels", "random", "integrators", "adaptive", "inputs", "images", "patterns"]
     + ["graphs", "hierarchy", "image_hierarchy"],
-    ["models", "learning", "provenance"],
-    ["observables", "ensemble", "checks", "run", "simulate", "retrieval"],
+    ["observables", "models", "learning", "provenance"],
+    ["ensemble", "checks", "run", "simulate", "retrieval"],
     ["analysis"],
     ["plotting"],
     ["papers", "bench", "warmup"],

@@ -692,6 +692,7 @@ def test_ctrl_c_keeps_what_is_finished(network, starts, monkeypatch):
     advance = ensemble.FixedRun.advance
     monkeypatch.setattr(ensemble.FixedRun, "advance", interrupt_second_chunk)
     monkeypatch.setattr(ensemble, "MOST_ROWS", 20)  # two blocks of 37 trajectories
+    monkeypatch.setattr(ensemble, "ChunkLength", Chunks(64))
     with pytest.raises(SimulationInterrupted) as interrupt:
         run(network, starts, duration=100.0, **NOISY)
     monkeypatch.undo()

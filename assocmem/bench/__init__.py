@@ -5,14 +5,14 @@ import json
 import os
 import sys
 
-from assocmem.bench import balanced_ei, push_pull
+from assocmem.bench import balanced_ei, cdam, push_pull
 from assocmem.bench.measuring import Table, blas_rate, child, measure
 from assocmem.bench.start_up import start_up
 from assocmem.provenance import package_version
 
 __all__ = ["main"]
 
-SYSTEMS = {"balanced_ei": balanced_ei.TABLES, "push_pull": push_pull.TABLES}
+SYSTEMS = {"balanced_ei": balanced_ei.TABLES, "push_pull": push_pull.TABLES, "cdam": cdam.TABLES}
 
 
 def main(argv: list[str] | None = None) -> int:

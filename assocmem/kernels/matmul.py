@@ -7,6 +7,8 @@ is computed beside it. Speed comes from register tiles: rows x vectors accumulat
 whole chain. They are written as explicit vector instructions, because the automatic vectoriser does not keep a tile.
 """
 
+import math
+
 import llvmlite.binding as llvm
 import numpy as np
 from llvmlite import ir
@@ -32,7 +34,7 @@ WIDTH = _vector_width()
 
 def aligned_empty(shape: tuple[int, ...]) -> np.ndarray:
     """Uninitialised float64 array that begins on a cache line, so that no vector of a contiguous pass straddles two."""
-    size = int(np.prod(shape))
+    size = math.prod(shape)
     buffer = np.empty(size + 8)
     start = -(buffer.ctypes.data // 8) % 8
     return buffer[start : start + size].reshape(shape)

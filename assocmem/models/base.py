@@ -3,6 +3,7 @@
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 
 import numpy as np
 
@@ -158,12 +159,13 @@ class FunctionMap(Map):
     _lookup = FunctionFlow._lookup
 
 
-def kernel_arguments(function: Callable) -> list[str]:
+@cache
+def kernel_arguments(function: Callable) -> tuple[str, ...]:
     """Names of a kernel's arguments after (t, y, dy)."""
     names = list(inspect.signature(function).parameters)
     if len(names) < 3:
         raise ValueError(f"a kernel must take (t, y, dy, ...), got arguments {names} of {function.__name__}")
-    return names[3:]
+    return tuple(names[3:])
 
 
 def _compiled_value(name: str, value):

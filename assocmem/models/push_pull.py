@@ -153,7 +153,7 @@ class PushPull(Flow):
     @property
     def signs_out(self) -> tuple[np.ndarray, ...]:
         """Patterns (pattern, unit) of each layer."""
-        return tuple(np.asarray(level, dtype=np.int8) for level in self.hierarchy.patterns)
+        return self.hierarchy.patterns
 
     @property
     def signs_in(self) -> tuple[np.ndarray, ...]:
@@ -163,14 +163,12 @@ class PushPull(Flow):
     @property
     def first(self) -> np.ndarray:
         """Numbers of the first pattern of each layer in the list of all, and the number of all."""
-        return np.cumsum([0, *(len(level) for level in self.hierarchy.patterns)])
+        return self.hierarchy.first
 
     @property
     def parent_of(self) -> np.ndarray:
         """Number of the parent of each pattern in the list of all; -1 in the last layer."""
-        first, parents = self.first, self.hierarchy.parents
-        above = [parents[k] + first[k + 1] for k in range(self.n_layers - 1)]
-        return np.concatenate([*above, np.full(len(self.hierarchy.patterns[-1]), -1)]).astype(np.int64)
+        return self.hierarchy.parent_of
 
     @property
     def means(self) -> np.ndarray:

@@ -83,9 +83,20 @@ def kernel(function: Callable | None = None, *, allocates: bool = False) -> Call
     if not isinstance(function, FunctionType):
         raise TypeError(f"a kernel must be a plain Python function, got {function!r}")
     if not is_kernel(function):
+        _name_by_content(function)
         register_jitable(error_model="numpy", _nrt=allocates)(function)
         function.__is_kernel__ = True
     return function
+
+
+def _name_by_content(function: Callable) -> None:
+    """Give a function made inside another a name that no function of other content has.
+
+    Machine code from the disk cache is linked by names. Functions of one factory differ in their closures only and
+    would share a name if they were first compiled in different processes: one would run in place of the other.
+    """
+    if "<locals>" in function.__qualname__ and (content := fingerprint(function)) is not None:
+        function.__qualname__ += f"-{content[:20]}"
 
 
 def is_kernel(function: Callable) -> bool:

@@ -214,3 +214,70 @@ def _closed_over(value):
         return value * x
 
     return function
+
+
+TWINS = """
+import sys
+import numpy as np
+from assocmem.jit import compile_loop, kernel
+
+
+def scaled_by(factor):
+    @kernel
+    def scale(x):
+        # long enough not to be inlined, so that it is linked by its name
+{body}
+
+    return scale
+
+
+double, triple = scaled_by(2.0), scaled_by(3.0)
+
+
+@kernel
+def by_two(x):
+    double(x)
+
+
+@kernel
+def by_three(x):
+    triple(x)
+
+
+def first_loop(inner):
+    def loop(x):
+        inner(x)
+    return loop
+
+
+def second_loop(inner):
+    def loop(x):
+        inner(x)
+    return loop
+
+
+for name in sys.argv[1:]:
+    x = np.ones(4)
+    compile_loop(*{{"two": (first_loop, by_two), "three": (second_loop, by_three)}}[name])(x)
+    print(x[0])
+"""
+
+
+def test_cached_kernels_of_one_factory_are_not_taken_for_each_other(tmp_path):
+    """Compiled in different processes, loaded into one: the linker must tell them apart."""
+    lines = "        for i in range(x.size):\n            x[i] = x[i] * factor\n        for i in range(x.size):\n"
+    body = lines + "            x[i] = x[i] / factor\n" + (lines + "            x[i] = x[i] / factor\n") * 60
+    (tmp_path / "twins.py").write_text(
+        TWINS.format(body=body + "        for i in range(x.size):\n            x[i] *= factor")
+    )
+    program = "import sys, runpy; sys.path.insert(0, sys.argv.pop(1)); import twins"
+    environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path / "cache")}
+
+    def run(*names):
+        command = [sys.executable, "-c", program, str(tmp_path), *names]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+        return [float(line) for line in done.stdout.split()]
+
+    assert (run("two"), run("three")) == ([2.0], [3.0])
+    assert run("two", "three") == [2.0, 3.0]
+    assert run("three", "two") == [3.0, 2.0]

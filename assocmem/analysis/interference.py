@@ -240,8 +240,8 @@ def cancelling_pull(b1: float, n_children: int) -> float:
 def optimal_pull(b1: float, n_children: int, *, crosstalk: float = 0.0) -> float:
     r"""Strength of the pull after which one step from a child is most accurate.
 
-    It is :math:`\mu - \sigma^2 \operatorname{artanh} b_1`, less than what cancels the mean interference: where noise hides
-    the child, the parent is the better guess.
+    It is :math:`\mu - \sigma^2 \operatorname{artanh} b_1`, less than what cancels the mean interference: where noise
+    hides the child, the parent is the better guess.
 
     Parameters
     ----------

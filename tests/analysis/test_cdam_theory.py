@@ -61,7 +61,8 @@ def test_quiescence_on_the_ring_ends_at_the_second_eigenvalue(n_units, expected)
 def test_quiescence_boundaries_are_where_the_jacobian_changes(hetero):
     links, beta, gain, eta = normalized(tutte()), 0.5, 40.0, 0.2
     p = len(links)
-    for boundary, critical in zip(quiescence_boundaries(links, hetero, beta=beta, gain=gain, eta=eta), (-1.0, 1.0)):
+    boundaries = quiescence_boundaries(links, hetero, beta=beta, gain=gain, eta=eta)
+    for boundary, critical in zip(boundaries, (-1.0, 1.0), strict=True):
         coupling = boundary * np.eye(p) + hetero * links
         jacobian = (1 - eta) * np.eye(p) + eta * beta * gain * coupling @ (np.eye(p) - 1 / p) / p
         eigenvalues = np.linalg.eigvalsh(jacobian)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from assocmem.analysis.interference import majority_overlaps
+from assocmem.analysis.interference import cancelling_pull, majority_overlaps
 from assocmem.hierarchy import Hierarchy, hierarchical_patterns, noisy_cue
 from assocmem.inputs import SteadyState
 from assocmem.models.push_pull_discrete import DiscretePushPull
@@ -285,6 +285,22 @@ def test_push_raises_the_class_margin_and_pull_the_margin_within_the_class():
     margin, within = (own - others).mean(axis=0), (target - own).mean(axis=0)
     assert margin[1] > margin[0] + 0.05 and target[:, 1].mean() < target[:, 0].mean()
     assert within[2] > within[0] and target[:, 2].mean() > target[:, 0].mean()
+
+
+def test_a_pulse_of_pull_helps_and_a_lasting_pull_destroys():
+    """b1 = 0.4: without feedback a child collapses to an overlap of 0.41 with the majority of its family."""
+    hierarchy = tree(0.4).lowest(2)
+    targets = np.arange(3, 200, 25)
+    states = np.concatenate([hierarchy.patterns[0][targets], hierarchy.patterns[1]], axis=1)
+    model, steps, pull = DiscretePushPull(hierarchy), 20, cancelling_pull(0.4, 25)
+    pulls = {"none": np.zeros(steps), "pulse": pull * (np.arange(steps) < 1), "lasting": np.full(steps, pull)}
+    overlap = {}
+    for name, strengths in pulls.items():
+        run = iterate(model, states, steps=steps, stimulus=model.schedule(np.zeros(steps), strengths))
+        overlap[name] = np.mean(model.layer(run.state.values, 0) * hierarchy.patterns[0][targets][:, None], axis=(0, 2))
+    assert overlap["pulse"][1] > overlap["none"][1] + 0.1
+    assert overlap["none"][-1] == pytest.approx(majority_overlaps(0.4, 25)[0], abs=4 * np.sqrt(0.84 / (8 * 2000)))
+    assert overlap["lasting"][-1] < overlap["none"][-1] / 2
 
 
 # schedules, starts, read-outs

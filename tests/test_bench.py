@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from assocmem.bench import balanced_ei as bench
-from assocmem.bench import main, measuring, push_pull
+from assocmem.bench import cdam, main, measuring, push_pull
 
 
 @pytest.mark.parametrize("batch", [1, 5])
@@ -46,6 +46,16 @@ def test_push_pull_contenders_do_the_same_work(monkeypatch):
     np.testing.assert_allclose(push_pull.numpy_low_rank(3, 30, 1)(), ours, rtol=0, atol=1e-12)
     np.testing.assert_allclose(push_pull.numpy_dense(3, 30, 1)(), ours, rtol=0, atol=1e-12)
     assert np.abs(ours[0, 0] - ours[0, 1]).max() > 1e-3  # the second trajectory has feedback
+
+
+def test_cdam_contenders_do_the_same_work():
+    ours = cdam.assocmem_experiment(30, 1, 1)().correlation[:, -1]
+    # a hundred contracting iterations of sums in another order
+    np.testing.assert_allclose(cdam.numpy_reduced(30, 1, 1)(), ours, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(cdam.numpy_full(30, 1, 1)(), ours, rtol=0, atol=1e-12)
+    reduced = cdam.model().reduced(cdam.cues(7), np.tile([cdam.AUTO, cdam.HETERO], (7, 1)))
+    coefficients, _ = reduced.coefficients(cdam.assocmem_iteration(7, 20, 1)().final_state.values)
+    np.testing.assert_allclose(cdam.numpy_iteration(7, 20, 1)(), coefficients, rtol=0, atol=1e-12)
 
 
 def test_unknown_systems_are_refused(capsys):

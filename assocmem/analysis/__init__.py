@@ -1,6 +1,26 @@
 """Measures of states, trajectories and attractors; arrays or Datasets in, labelled results out."""
 
 from assocmem.analysis.balance import balance, excitatory_abscissa
+from assocmem.analysis.cdam_theory import (
+    cluster_profile,
+    dwell_counts,
+    largest_stable_eta,
+    limiting_correlations,
+    one_hot_activity,
+    pure_retrieval_bound,
+    quiescence_boundaries,
+    ring_cluster,
+    winner_track,
+)
+from assocmem.analysis.clusters import (
+    adjusted_rand_index,
+    attractor_clusters,
+    cluster_accuracy,
+    metastability_index,
+    participation_ratio,
+    sequence_statistics,
+    support_count,
+)
 from assocmem.analysis.energy import audit_energy
 from assocmem.analysis.fixed_points import find_fixed_points, spectrum
 from assocmem.analysis.interference import (
@@ -26,12 +46,17 @@ from assocmem.analysis.variability import across_trial_variance, variance_ratio
 __all__ = [
     "NormalMixture",
     "across_trial_variance",
+    "adjusted_rand_index",
+    "attractor_clusters",
     "audit_energy",
     "balance",
     "cancelling_pull",
     "child_stability_threshold",
+    "cluster_accuracy",
+    "cluster_profile",
     "correlation",
     "crosstalk_variance",
+    "dwell_counts",
     "excitatory_abscissa",
     "feedforward_weights",
     "find_fixed_points",
@@ -39,17 +64,28 @@ __all__ = [
     "inter_class_distribution",
     "interference_distribution",
     "is_retrieved",
+    "largest_stable_eta",
+    "limiting_correlations",
     "linear_noise_covariance",
     "majority_overlaps",
+    "metastability_index",
+    "one_hot_activity",
     "one_step_accuracy",
     "optimal_pull",
     "overlap",
+    "participation_ratio",
     "principal_axes",
     "project",
+    "pure_retrieval_bound",
+    "quiescence_boundaries",
     "recall_error",
     "retrieved_fraction",
+    "ring_cluster",
     "sampled_one_step_accuracy",
+    "sequence_statistics",
     "spectrum",
+    "support_count",
     "total_interference_distribution",
     "variance_ratio",
+    "winner_track",
 ]

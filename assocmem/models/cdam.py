@@ -7,10 +7,10 @@ import numpy as np
 from scipy.special import logsumexp
 
 from assocmem.graphs import NORMALIZATIONS, adjacency_matrix, normalized
-from assocmem.jit import kernel
-from assocmem.kernels.matmul import leaky_matmul, matmul, weights_from
-from assocmem.kernels.softmax import padded, weigh
+from assocmem.kernels.matmul import weights_from
+from assocmem.kernels.softmax import padded
 from assocmem.models.base import Flow, Map
+from assocmem.models.cdam_kernels import diffusion, full_rhs, full_update
 from assocmem.models.cdam_readouts import product, softmax_weights
 from assocmem.models.cdam_reduced import ReducedCDAM, check_eta
 from assocmem.validation import check_finite, check_positive, labelled_array, real_array
@@ -18,32 +18,6 @@ from assocmem.validation import check_finite, check_positive, labelled_array, re
 __all__ = ["CDAM", "CDAMMap", "ReducedCDAM"]
 
 SOFTMAXES = ("stable", "legacy")
-
-
-@kernel
-def _drift(y, work, stimulus, score_weights, projection, offset, rate, beta, n_patterns, is_legacy, out):
-    """out = rate (Q softmax(beta Xi^T y) + offset + stimulus - y), with offset = -kappa xbar."""
-    matmul(y, score_weights, work)
-    weigh(work, n_patterns, beta, is_legacy)
-    leaky_matmul(work, projection, y, offset, stimulus, rate, out)
-
-
-@kernel
-def _rhs(t, y, dy, work, stimulus, score_weights, projection, offset, rate, beta, n_patterns, is_legacy):
-    _drift(y, work, stimulus, score_weights, projection, offset, rate, beta, n_patterns, is_legacy, dy)
-
-
-@kernel
-def _update(t, y, new, work, stimulus, score_weights, projection, offset, rate, beta, n_patterns, is_legacy):
-    _drift(y, work, stimulus, score_weights, projection, offset, rate, beta, n_patterns, is_legacy, new)
-    n_values, y, new = y.size, y.flat, new.flat
-    for i in range(n_values):
-        new[i] += y[i]
-
-
-@kernel
-def _diffusion(t, y, amplitude, noise):
-    amplitude[:] = noise
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,12 +124,12 @@ class CDAM(Flow):
     @property
     def rhs(self):
         """Kernel of the right-hand side."""
-        return _rhs
+        return full_rhs
 
     @property
     def diffusion(self):
         """Kernel of the noise amplitude; None without noise."""
-        return _diffusion if self.noise > 0 else None
+        return diffusion if self.noise > 0 else None
 
     @cached_property
     def links(self) -> np.ndarray:
@@ -349,7 +323,7 @@ class CDAMMap(Map):
     eta: float
 
     state, state_units = "activity", "1"
-    update = staticmethod(_update)
+    update = staticmethod(full_update)
 
     def __post_init__(self):
         check_eta(self.eta)

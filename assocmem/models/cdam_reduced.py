@@ -16,10 +16,10 @@ import numpy as np
 import xarray as xr
 
 from assocmem.inputs import Schedule
-from assocmem.jit import kernel
-from assocmem.kernels.matmul import matmul, weights_from
-from assocmem.kernels.softmax import padded, weigh
+from assocmem.kernels.matmul import weights_from
+from assocmem.kernels.softmax import padded
 from assocmem.models.base import Flow, Map
+from assocmem.models.cdam_kernels import reduced_own_rhs, reduced_own_update, reduced_rhs, reduced_update
 from assocmem.models.cdam_readouts import product, ratio, read_out
 from assocmem.validation import check_positive, real_array
 
@@ -29,72 +29,6 @@ if TYPE_CHECKING:
 __all__ = ["ReducedCDAM", "ReducedCDAMMap", "check_eta"]
 
 
-@kernel
-def _weigh(y, stimulus, score_weights, beta, n_patterns, is_legacy, out):
-    """out = softmax(beta u) with u = (Xi^T Q) q - (1 - rho) kappa Xi^T xbar + rho Xi^T z."""
-    matmul(y, score_weights, out)
-    for b in range(y.shape[0]):
-        row, scores, rho = out[b], stimulus[b], y[b, n_patterns]
-        for j in range(row.size):
-            row[j] += rho * scores[j]
-    weigh(out, n_patterns, beta, is_legacy)
-
-
-@kernel
-def _weigh_own(y, work, stimulus, own_weights, mean_scores, beta, n_patterns, is_legacy, out):
-    """The same with strengths a and h for every trajectory: u = a G q + h G M^T q - (1 - rho) kappa Xi^T xbar + ..."""
-    matmul(y, own_weights, work)
-    n_columns = out.shape[1]
-    for b in range(y.shape[0]):
-        row, both, scores, rho, mean = out[b], work[b], stimulus[b], y[b, n_patterns], y[b, n_patterns + 1]
-        a, h = scores[n_patterns], scores[n_patterns + 1]
-        for j in range(n_columns):
-            row[j] = a * both[j] + h * both[n_columns + j] + (rho * scores[j] - mean * mean_scores[j])
-    weigh(out, n_patterns, beta, is_legacy)
-
-
-@kernel
-def _drift(y, constant, rate, out):
-    """out = rate (out + constant - y): towards the weights (pattern), 0 (cue), 1 (mean pattern), 0 ..."""
-    for b in range(y.shape[0]):
-        row, state = out[b], y[b]
-        for j in range(row.size):
-            row[j] = rate * (row[j] + constant[j] - state[j])
-
-
-@kernel
-def _step(y, constant, rate, out):
-    """out = y + rate (out + constant - y), the same as a step."""
-    for b in range(y.shape[0]):
-        row, state = out[b], y[b]
-        for j in range(row.size):
-            row[j] = state[j] + rate * (row[j] + constant[j] - state[j])
-
-
-@kernel
-def _rhs(t, y, dy, stimulus, score_weights, constant, rate, beta, n_patterns, is_legacy):
-    _weigh(y, stimulus, score_weights, beta, n_patterns, is_legacy, dy)
-    _drift(y, constant, rate, dy)
-
-
-@kernel
-def _update(t, y, new, stimulus, score_weights, constant, rate, beta, n_patterns, is_legacy):
-    _weigh(y, stimulus, score_weights, beta, n_patterns, is_legacy, new)
-    _step(y, constant, rate, new)
-
-
-@kernel
-def _own_rhs(t, y, dy, work, stimulus, own_weights, mean_scores, constant, rate, beta, n_patterns, is_legacy):
-    _weigh_own(y, work, stimulus, own_weights, mean_scores, beta, n_patterns, is_legacy, dy)
-    _drift(y, constant, rate, dy)
-
-
-@kernel
-def _own_update(t, y, new, work, stimulus, own_weights, mean_scores, constant, rate, beta, n_patterns, is_legacy):
-    _weigh_own(y, work, stimulus, own_weights, mean_scores, beta, n_patterns, is_legacy, new)
-    _step(y, constant, rate, new)
-
-
 @dataclass(frozen=True, eq=False)
 class ReducedCDAM(Flow):
     """The same trajectories as those of a `CDAM` from given cues, in coordinates of the patterns; exact.
@@ -102,7 +36,7 @@ class ReducedCDAM(Flow):
     The state of a trajectory holds the running average q of the softmax weights (pattern), the amplitude rho of the
     cue, and that of the mean pattern, 1 - rho; then zeros up to a multiple of 8. The columns of `stimulus` are the
     scores Xi^T z of its cue (pattern), its auto- and its hetero-associative strength, then zeros. `initial_states` and
-    `stimulus` make both; `coefficients` and `activity` translate back.
+    `stimulus` make both, and a run needs both; `coefficients`, `activity` and `read_out` translate back.
 
     Parameters
     ----------
@@ -148,7 +82,7 @@ class ReducedCDAM(Flow):
     @property
     def rhs(self):
         """Kernel of the right-hand side."""
-        return _own_rhs if self.has_own_strengths else _rhs
+        return reduced_own_rhs if self.has_own_strengths else reduced_rhs
 
     @property
     def n_patterns(self) -> int:
@@ -370,7 +304,7 @@ class ReducedCDAMMap(Map):
     @property
     def update(self):
         """Kernel of an iteration."""
-        return _own_update if self.flow.has_own_strengths else _update
+        return reduced_own_update if self.flow.has_own_strengths else reduced_update
 
     @property
     def n_units(self) -> int:

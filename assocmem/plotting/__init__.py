@@ -1,6 +1,8 @@
 """Figures of labelled results: functions that take data and axes and return the axes."""
 
+from assocmem.plotting.graphs import circular_layout, plot_graph, plot_matrix, spectral_order, stress_layout
 from assocmem.plotting.network import plot_balance, plot_eigenvalues, plot_history, plot_weights
+from assocmem.plotting.phase_diagram import plot_phase_diagram, plot_phases
 from assocmem.plotting.retrieval import plot_image, plot_retrieval_curve
 from assocmem.plotting.style import (
     EXCITATORY,
@@ -20,6 +22,7 @@ from assocmem.plotting.trajectories import (
     plot_trajectory,
     plot_variance,
 )
+from assocmem.plotting.windows import plot_mean_course, plot_windows
 
 __all__ = [
     "EXCITATORY",
@@ -27,19 +30,28 @@ __all__ = [
     "INHIBITORY",
     "NEUTRAL",
     "axis_label",
+    "circular_layout",
     "colours",
     "label_panels",
     "make_figure",
     "plot_balance",
     "plot_bundle",
     "plot_eigenvalues",
+    "plot_graph",
     "plot_history",
     "plot_image",
+    "plot_matrix",
+    "plot_mean_course",
+    "plot_phase_diagram",
+    "plot_phases",
     "plot_projection",
     "plot_raster",
     "plot_retrieval_curve",
     "plot_trajectory",
     "plot_variance",
     "plot_weights",
+    "plot_windows",
+    "spectral_order",
+    "stress_layout",
     "style",
 ]

@@ -75,7 +75,7 @@ def plot(dataset: xr.Dataset) -> Figure:
             ax.set(xlabel="strength of the pull", ylabel="final overlap $m^1$")
             ax.set_ylim(min(0.0, ax.get_ylim()[0]), 1.0)
             ax.set_title(f"$b_1$ = {b1:g}")
-        axes[0].legend(loc="lower left")
+        axes[1].legend(loc="lower left")
         label_panels(axes)
     return figure
 

@@ -193,13 +193,13 @@ def plot_stability(dataset: xr.Dataset) -> Figure:
             for name in (NONE, HELD, INVERSE):
                 values = dataset[quantity].sel(condition=name)
                 _errorbar(values, "correlation", ax, color=COLOURS[name], label=name)
-            ax.axvline(dataset.attrs["threshold"], color="black", linestyle=":", linewidth=0.8)
             ax.set(xlabel="correlation $b_1$", ylabel=label, xlim=(0.0, 0.65), ylim=(-0.12, 1.05))
         line = np.array([0.0, float(dataset.correlation.max())])
         for ax in axes[:2]:
+            ax.axvline(dataset.attrs["threshold"], color="black", linestyle=":", linewidth=0.8)
             ax.plot(line, line, color="black", linestyle="--", linewidth=0.7, label="$b_1$")
         axes[0].plot(list(EARLIER_FINAL), list(EARLIER_FINAL.values()), "x", color=COLOURS[NONE], label="earlier run")
-        axes[0].annotate("$b_1^*$", (dataset.attrs["threshold"], 0.0), (3, 0), textcoords="offset points")
+        axes[0].annotate("$b_1^*$", (dataset.attrs["threshold"], 0.75), (3, 0), textcoords="offset points")
         axes[2].legend(handles=axes[0].get_legend_handles_labels()[0], loc="center right")
         axes[0].set_title(f"{STEPS} iterations from the child")
         label_panels(axes)

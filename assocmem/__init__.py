@@ -1,7 +1,7 @@
 """Associative-memory dynamics: compiled, reproducible simulation of memory networks.
 
-The root holds what most programs need. The modules `patterns`, `hierarchy`, `graphs`, `learning`, `analysis`, `plotting`
-and `papers` are imported by name.
+The root holds what most programs need. The modules `patterns`, `hierarchy`, `graphs`, `learning`, `analysis`,
+`plotting` and `papers` are imported by name.
 """
 
 from assocmem.inputs import OrnsteinUhlenbeck, Schedule, SteadyState

@@ -66,10 +66,12 @@ def check_inputs(run) -> None:
     """Raise ValueError or TypeError if the input of a run does not fit its model and its ensemble."""
     if (run.stimulus or run.noise) and not run.model.takes_stimulus:
         raise ValueError(f"{type(run.model).__name__} takes no stimulus: its kernel has no argument `stimulus`")
+    if run.model.needs_stimulus and (run.stimulus is None or run.stimulus.times[0] > run.start):
+        raise ValueError(f"stimulus must be given from the start on for {type(run.model).__name__}: see its docstring")
     if METHODS[run.method].is_stochastic or run.noise is not None:
         if run.seed is None:
             raise ValueError("seed must be given for a run with noise")
-    shape = (len(run.ensemble.y), run.model.n_stimulus)
+    shape, n_units = (len(run.ensemble.y), run.model.n_stimulus), run.model.n_units
     if run.stimulus is not None:
         if run.stimulus.values.shape[1:] not in (shape[1:], shape):
             raise ValueError(
@@ -83,5 +85,8 @@ def check_inputs(run) -> None:
                     raise ValueError(
                         f"stimulus.times must differ from t0 by multiples of dt = {run.dt:g}, got {time:g}"
                     )
+    if run.noise is not None and not np.ndim(run.noise.std) and (run.model.needs_stimulus or shape[1] != n_units):
+        kind = type(run.model).__name__
+        raise ValueError(f"noise.std must be an array {shape[1:]} for {kind}: not all columns are drives of units")
     if run.noise is not None and np.ndim(run.noise.std) and np.shape(run.noise.std) != shape[1:]:
         raise ValueError(f"noise.std must be a number or have shape {shape[1:]}, got {np.shape(run.noise.std)}")

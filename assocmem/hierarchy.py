@@ -282,4 +282,6 @@ def _numbers(name, values, n_children, n_parents):
         raise ValueError(f"{name} must hold {n_children} integers, got shape {array.shape} of {array.dtype}")
     if array.min() < 0 or array.max() >= n_parents:
         raise ValueError(f"{name} must be in 0..{n_parents - 1}, got {array.min()} to {array.max()}")
-    return array.astype(np.int64)
+    numbers = array.astype(np.int64)
+    numbers.setflags(write=False)  # compiled code indexes by them unchecked
+    return numbers

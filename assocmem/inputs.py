@@ -43,8 +43,9 @@ class Schedule:
             raise ValueError(
                 f"values must have shape ({len(times)}, unit) or ({len(times)}, trajectory, unit), got {values.shape}"
             )
-        object.__setattr__(self, "times", times)
-        object.__setattr__(self, "values", values)
+        for name, array in (("times", times), ("values", values)):
+            array.setflags(write=False)
+            object.__setattr__(self, name, array)
 
     @classmethod
     def constant(cls, values) -> "Schedule":
@@ -71,13 +72,13 @@ class Schedule:
         arrays = []
         for number, (start, stop, values) in enumerate(pulses):
             if not (np.isfinite(start) and start < stop):
-                raise ValueError(f"pulses[{number}] must end after it starts, got {start} to {stop}")
+                raise ValueError(f"pulses[{number}] must start at a finite time and end later, got {start} to {stop}")
             arrays.append(real_array(f"pulses[{number}]", values))
-        try:
-            shape = np.broadcast_shapes(*(array.shape for array in arrays))
-        except ValueError as error:
-            shapes = [array.shape for array in arrays]
-            raise ValueError(f"pulses must have values of one shape, got {shapes}") from error
+        shapes = [array.shape for array in arrays]
+        trajectories, columns = {s[:-1] for s in shapes if len(s) > 1}, {s[-1:] for s in shapes}
+        if {len(s) for s in shapes} - {1, 2} or len(trajectories) > 1 or len(columns) > 1:
+            raise ValueError(f"pulses must have values (unit,) or (trajectory, unit) of one shape, got {shapes}")
+        shape = max(trajectories, default=()) + columns.pop()
         edges = {float(edge) for start, stop, _ in pulses for edge in (start, stop)}
         times = np.array(sorted(edge for edge in edges if np.isfinite(edge)))
         values = np.zeros((times.size, *shape))

@@ -13,6 +13,7 @@ see `assocmem.kernels.bits.fma`).
 import dis
 import os
 import platform
+import secrets
 import sys
 from collections.abc import Callable
 from functools import cache, partial
@@ -95,8 +96,10 @@ def _name_by_content(function: Callable) -> None:
     Machine code from the disk cache is linked by names. Functions of one factory differ in their closures only and
     would share a name if they were first compiled in different processes: one would run in place of the other.
     """
-    if "<locals>" in function.__qualname__ and (content := fingerprint(function)) is not None:
-        function.__qualname__ += f"-{content[:20]}"
+    if "<locals>" in function.__qualname__:
+        content = fingerprint(function)
+        # without a fingerprint no code that calls it is cached, but it may share a process with code that was
+        function.__qualname__ += f"-{secrets.token_hex(10) if content is None else content[:20]}"
 
 
 def is_kernel(function: Callable) -> bool:
@@ -227,7 +230,7 @@ def _referenced(function: FunctionType) -> list[tuple[str, object]]:
     global_names, names = _names(function.__code__)
     cells = zip(function.__code__.co_freevars, function.__closure__ or (), strict=True)
     scope = function.__globals__
-    pairs = [(name, cell.cell_contents) for name, cell in cells]
+    pairs = [(name, _contents(cell)) for name, cell in cells]
     pairs += [(name, scope[name]) for name in global_names if name in scope]
     modules = []
     for prefix, module in pairs:  # grows on the way, as a module may hold another
@@ -235,6 +238,14 @@ def _referenced(function: FunctionType) -> list[tuple[str, object]]:
             modules.append(module)
             pairs += [(f"{prefix}.{name}", getattr(module, name)) for name in names if hasattr(module, name)]
     return pairs
+
+
+def _contents(cell):
+    """What a closure variable holds; a list, which has no fingerprint, where it is still to be set."""
+    try:
+        return cell.cell_contents
+    except ValueError:
+        return []
 
 
 @cache

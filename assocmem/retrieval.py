@@ -60,8 +60,8 @@ def retrieve(
         `correlation` (trajectory, time, pattern): Pearson correlation of the activity with every pattern over units,
         NaN where a variance is zero; `mean_activity` and `std_activity` (trajectory, time) over units; `weights`
         (trajectory, time, pattern): the softmax weights at that state; `winner` (trajectory, time): the pattern with
-        the largest correlation; `attractor_correlation` (trajectory, other_trajectory): Pearson correlation between
-        the last states. Time counts iterations; all parameters are in attrs.
+        the largest correlation, -1 where there is none; `attractor_correlation` (trajectory, other_trajectory): Pearson
+        correlation between the last states. Time counts iterations; all parameters are in attrs.
 
     Raises
     ------
@@ -135,11 +135,11 @@ def scan_strengths(
     settings = {"steps": steps, "every": None, "threads": threads, "progress": progress}
     run = _advanced(own.map(eta), start, stimulus=Schedule.constant(stimulus[0]), **settings)
     states = run.ensemble.y.reshape(n_cues, n_settings, -1)
-    values = reduced.read_out(states, strengths)
+    values = reduced.read_out(states, strengths[None])
     names = ("auto_strength", "hetero_strength")
     coords = {name: ("setting", column, {"units": "1"}) for name, column in zip(names, strengths.T, strict=True)}
     attributes = run_attributes(model, cues=reduced.cues, steps=steps, eta=float(eta), strengths=strengths)
-    return _labelled(values, reduced.state_correlation(states, strengths), coords, attributes)
+    return _labelled(values, reduced.state_correlation(states, strengths[None]), coords, attributes)
 
 
 def check_model(model) -> None:
@@ -153,7 +153,8 @@ def _labelled(values: dict, between: np.ndarray, coords: dict, attributes: dict)
     column = next(iter(coords.values()))[0]
     correlation = values["correlation"]
     n_cues, n_patterns = correlation.shape[0], correlation.shape[2]
-    values["winner"] = np.where(np.isnan(correlation), -np.inf, correlation).argmax(axis=-1)
+    winner = np.where(np.isnan(correlation), -np.inf, correlation).argmax(axis=-1)
+    values["winner"] = np.where(np.isnan(correlation).all(axis=-1), -1, winner)
     variables = {
         name: (("trajectory", column, "pattern")[: value.ndim], value, {"units": "1"}) for name, value in values.items()
     }

@@ -53,9 +53,11 @@ def test_cdam_contenders_do_the_same_work():
     # a hundred contracting iterations of sums in another order
     np.testing.assert_allclose(cdam.numpy_reduced(30, 1, 1)(), ours, rtol=0, atol=1e-12)
     np.testing.assert_allclose(cdam.numpy_full(30, 1, 1)(), ours, rtol=0, atol=1e-12)
-    reduced = cdam.model().reduced(cdam.cues(7), np.tile([cdam.AUTO, cdam.HETERO], (7, 1)))
-    coefficients, _ = reduced.coefficients(cdam.assocmem_iteration(7, 20, 1)().final_state.values)
-    np.testing.assert_allclose(cdam.numpy_iteration(7, 20, 1)(), coefficients, rtol=0, atol=1e-12)
+    expected = cdam.numpy_iteration(7, 20, 1)()
+    for contender, strengths in ((cdam.assocmem_iteration, None), (cdam.assocmem_own_strengths, np.full((7, 2), 0.5))):
+        reduced = cdam.model().reduced(cdam.cues(7), strengths)
+        coefficients, _ = reduced.coefficients(contender(7, 20, 1)().final_state.values)
+        np.testing.assert_allclose(coefficients, expected, rtol=0, atol=1e-12)
 
 
 def test_unknown_systems_are_refused(capsys):

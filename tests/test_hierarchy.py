@@ -308,3 +308,9 @@ def test_bad_levels_are_named(tree):
         tree.ancestor(0, 3)
     with pytest.raises(ValueError, match=r"pattern must be one of the patterns 0\.\.39, got 40"):
         tree.relatives(40, 1)
+
+
+def test_parents_cannot_be_changed():
+    hierarchy = hierarchical_patterns(40, (2, 3), (0.3,), seed=0)
+    with pytest.raises(ValueError, match="read-only"):
+        hierarchy.parents[0][0] = 10**6

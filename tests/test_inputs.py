@@ -37,9 +37,11 @@ def test_overlapping_pulses_add():
     ("pulses", "message"),
     [
         ([], "pulses must hold at least one"),
-        ([(2.0, 2.0, [1.0])], r"pulses\[0\] must end after it starts, got 2.0 to 2.0"),
-        ([(-np.inf, 2.0, [1.0])], r"pulses\[0\] must end after it starts, got -inf to 2.0"),
-        ([(0.0, 1.0, [1.0, 2.0]), (0.0, 1.0, [1.0, 2.0, 3.0])], r"pulses must have values of one shape"),
+        ([(2.0, 2.0, [1.0])], r"pulses\[0\] must start at a finite time and end later, got 2.0 to 2.0"),
+        ([(-np.inf, 2.0, [1.0])], r"pulses\[0\] must start at a finite time and end later, got -inf to 2.0"),
+        ([(0.0, 1.0, [1.0, 2.0]), (0.0, 1.0, [1.0, 2.0, 3.0])], r"pulses must have values .* of one shape, got"),
+        ([(0.0, 1.0, [1.0]), (0.0, 1.0, [1.0, 2.0])], r"of one shape, got \[\(1,\), \(2,\)\]"),
+        ([(0.0, 1.0, 1.0)], r"of one shape, got \[\(\)\]"),
         ([(0.0, 1.0, [np.nan])], r"pulses\[0\] must be finite"),
     ],
 )

@@ -216,6 +216,20 @@ def _closed_over(value):
     return function
 
 
+def test_nested_kernels_may_refer_to_later_ones():
+    @jit.kernel
+    def early(x):
+        late(x)
+
+    @jit.kernel
+    def late(x):
+        x[0] = 5.0
+
+    x = np.zeros(1)
+    jit.compile_loop(lambda inner: lambda x: inner(x), early)(x)
+    assert x[0] == 5.0
+
+
 TWINS = """
 import sys
 import numpy as np

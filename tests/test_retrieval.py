@@ -170,7 +170,7 @@ def test_states_without_variance_have_no_correlation(engine):
     model = CDAM(patterns, np.zeros((2, 2)), auto_strength=0.0, hetero_strength=0.0, mean_coefficient=0.0)
     ds = retrieve(model, np.full(4, 0.5), steps=2, engine=engine)
     assert np.all(np.isnan(ds.correlation)) and np.all(np.isnan(ds.attractor_correlation))
-    np.testing.assert_array_equal(ds.winner, 0)
+    np.testing.assert_array_equal(ds.winner, -1)
 
 
 def test_a_scan_over_strengths_is_one_retrieval_for_each():

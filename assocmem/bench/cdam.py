@@ -90,23 +90,32 @@ def numpy_full(batch: int, n_steps: int, threads: int) -> Callable:
 # one step of these is one iteration
 
 
-def assocmem_iteration(batch: int, n_steps: int, threads: int) -> Callable:
-    """Iterations of the reduced system with strengths of its own for every cue, as in a phase diagram."""
-    reduced = model().reduced(cues(batch), np.tile([AUTO, HETERO], (batch, 1)))
+def _iterated(strengths: np.ndarray | None, batch: int, n_steps: int, threads: int) -> Callable:
+    reduced = model().reduced(cues(batch), strengths)
     start, stimulus = reduced.initial_states(), reduced.stimulus()
     options = {"stimulus": stimulus, "every": None, "threads": threads}
     return lambda: iterate(reduced.map(ETA), start, steps=n_steps, **options)
 
 
+def assocmem_iteration(batch: int, n_steps: int, threads: int) -> Callable:
+    """Iterations of the reduced system."""
+    return _iterated(None, batch, n_steps, threads)
+
+
+def assocmem_own_strengths(batch: int, n_steps: int, threads: int) -> Callable:
+    """The same with strengths of its own for every cue, as in a phase diagram."""
+    return _iterated(np.tile([AUTO, HETERO], (batch, 1)), batch, n_steps, threads)
+
+
 def numpy_iteration(batch: int, n_steps: int, threads: int) -> Callable:
-    m, gram, _, start = _numpy_reduced_parts(batch)
-    auto, hetero = np.full((batch, 1), AUTO), np.full((batch, 1), HETERO)
+    """The same equations for all cues at once."""
+    m, gram, mixing, start = _numpy_reduced_parts(batch)
 
     def run():
         scores, c, rho = start @ m.patterns.T, np.zeros((batch, N_PATTERNS)), 1.0
         for _ in range(n_steps):
             s = _softmax(c @ gram + rho * scores)
-            c = c + ETA * (auto * s + hetero * (s @ m.links) - 1.0 / N_PATTERNS - c)
+            c = c + ETA * (s @ mixing - 1.0 / N_PATTERNS - c)
             rho = rho - ETA * rho
         return c
 
@@ -120,8 +129,8 @@ TABLES = (
         batches=(30,),
     ),
     Table(
-        "CDAM on the ring, an iteration of the reduced system, strengths of its own for every cue",
-        (assocmem_iteration, numpy_iteration),
+        "CDAM on the ring, an iteration of the reduced system",
+        (assocmem_iteration, assocmem_own_strengths, numpy_iteration),
         batches=(30, 6000),
     ),
 )

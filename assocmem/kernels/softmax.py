@@ -103,7 +103,7 @@ def softmax(block, n, beta):
         > 0. The largest score is subtracted first, so that nothing overflows, however large ``beta u`` is.
     """
     n_columns = block.shape[1]
-    if n_columns % LANES or n > n_columns:
+    if n_columns % LANES or not 1 <= n <= n_columns:
         block[:] = math.nan  # never read beyond an array: the run reports the divergence
         return
     # three short passes: in one, each row would wait for its own maximum, exponentials and sum in turn
@@ -144,6 +144,9 @@ def legacy_softmax(block, n, beta):
     ----------
     Burns (2024), github.com/tfburns/CDAM, the function softmax of all notebooks.
     """
+    if not 1 <= n <= block.shape[1]:
+        block[:] = math.nan
+        return
     for b in range(block.shape[0]):
         row, total = block[b], 0.0
         for j in range(n):

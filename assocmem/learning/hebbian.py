@@ -118,7 +118,8 @@ def _normalised(name: str, post: np.ndarray, pre: np.ndarray) -> Coupling:
     else:
         squared = largest_magnitude_eigenvalue(lambda v: product(1, 2, product(3, 0, v)), n_units)
         norm = np.sqrt(abs(squared))
-    if not norm > 0:
+    # relative to the norm without cancellation: what is left of constant patterns is rounding
+    if not norm > 1e-12 * np.linalg.norm(post) * np.linalg.norm(pre):
         raise ValueError(f"{name} must differ between units or patterns, got a coupling that vanishes")
     return Coupling(post, pre, diagonal, 1.0 / norm)
 

@@ -22,6 +22,7 @@ class _Model:
     state_units = "1"
     time_units = "1"
     n_work = 0
+    needs_stimulus = False  # whether a run without one from its start on would be of another system
 
     @property
     def n_stimulus(self) -> int:

@@ -11,7 +11,7 @@ from assocmem.kernels.matmul import weights_from
 from assocmem.kernels.softmax import padded
 from assocmem.models.base import Flow, Map
 from assocmem.models.cdam_kernels import diffusion, full_rhs, full_update
-from assocmem.models.cdam_readouts import product, softmax_weights
+from assocmem.models.cdam_readouts import centred, product, softmax_weights
 from assocmem.models.cdam_reduced import ReducedCDAM, check_eta
 from assocmem.validation import check_finite, check_positive, labelled_array, real_array
 
@@ -95,7 +95,7 @@ class CDAM(Flow):
         if self.softmax not in SOFTMAXES:
             raise ValueError(f"softmax must be one of {', '.join(SOFTMAXES)}, got {self.softmax!r}")
         if self.normalization is None:
-            is_undirected = np.array_equal(adjacency, adjacency.T)
+            is_undirected = np.allclose(adjacency, adjacency.T, rtol=1e-12, atol=0.0)  # up to rounding
             object.__setattr__(self, "normalization", "sym" if is_undirected else "none")
         if self.normalization not in NORMALIZATIONS:
             known = ", ".join(NORMALIZATIONS)
@@ -154,7 +154,7 @@ class CDAM(Flow):
     @cached_property
     def centred_patterns(self) -> np.ndarray:
         """Patterns (pattern, unit) less their means over units."""
-        return self.patterns - self.patterns.mean(axis=1, keepdims=True)
+        return centred(self.patterns)
 
     @cached_property
     def centred_gram(self) -> np.ndarray:
@@ -256,8 +256,8 @@ class CDAM(Flow):
         shifted = self.beta * (scores - scores.max(axis=-1, keepdims=True))
         log_weights = shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
         s = np.exp(log_weights)
-        field = s @ self.gram
-        mixed = auto * s + hetero * (s @ self.links)
+        field = product(s, self.gram)
+        mixed = auto * s + hetero * product(s, self.links)
         quadratic = (field * (self.mean_coefficient / self.n_patterns - 0.5 * mixed)).sum(axis=-1)
         return (s * log_weights).sum(axis=-1) / self.beta + quadratic
 
@@ -287,7 +287,7 @@ class CDAM(Flow):
         m = self.scores(activity) / self.n_units
         own, pairs = self.beta * m**2, self.beta * m[..., :, None] * m[..., None, :]
         pairs = pairs.reshape(*m.shape[:-1], -1)
-        if np.array_equal(self.adjacency, self.adjacency.T):
+        if np.allclose(self.adjacency, self.adjacency.T, rtol=1e-12, atol=0.0):
             energy = self.auto_strength * logsumexp(own, axis=-1)
             if self.adjacency.any():
                 energy = energy + self.hetero_strength * logsumexp(pairs, b=self.links.ravel(), axis=-1)

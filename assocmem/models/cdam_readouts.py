@@ -6,7 +6,7 @@ from assocmem.jit import compile_loop, kernel
 from assocmem.kernels.matmul import aligned_empty, matmul
 from assocmem.kernels.softmax import LANES, padded, weigh
 
-__all__ = ["product", "ratio", "read_out", "softmax_weights"]
+__all__ = ["centred", "product", "ratio", "read_out", "softmax_weights"]
 
 
 def product(x: np.ndarray, weights: np.ndarray) -> np.ndarray:
@@ -48,6 +48,14 @@ def _weights_loop():
         weigh(block, n, beta, is_legacy)
 
     return loop
+
+
+def centred(values: np.ndarray) -> np.ndarray:
+    """Values less their mean over the last axis; exactly 0 where they are all the same."""
+    result = values - values.mean(axis=-1, keepdims=True)
+    # round-off in the mean must not become a correlation
+    result[np.ptp(values, axis=-1) == 0] = 0.0
+    return result
 
 
 def ratio(covariance: np.ndarray, norms: np.ndarray) -> np.ndarray:

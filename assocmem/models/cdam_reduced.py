@@ -20,7 +20,7 @@ from assocmem.kernels.matmul import weights_from
 from assocmem.kernels.softmax import padded
 from assocmem.models.base import Flow, Map
 from assocmem.models.cdam_kernels import reduced_own_rhs, reduced_own_update, reduced_rhs, reduced_update
-from assocmem.models.cdam_readouts import product, ratio, read_out
+from assocmem.models.cdam_readouts import centred, product, ratio, read_out
 from assocmem.validation import check_positive, real_array
 
 if TYPE_CHECKING:
@@ -58,6 +58,7 @@ class ReducedCDAM(Flow):
     strengths: np.ndarray | None = field(default=None, repr=False)
 
     state, state_units, time_units = "averages", "1", "1"
+    needs_stimulus = True
 
     def __post_init__(self):
         cues, n = real_array("cues", _rows(self.cues)), self.flow.n_units
@@ -230,9 +231,9 @@ class ReducedCDAM(Flow):
         states, p = self._checked(states), self.n_patterns
         if states.ndim != 3:
             raise ValueError(f"states must have the dimensions (trajectory, time, column), got shape {states.shape}")
-        flow, centred = self.flow, self._centred_cues
+        flow, own = self.flow, self._centred_cues
         patterns = (flow.links, flow.gram, flow.centred_gram, flow.patterns.mean(axis=1))
-        cues = (self.cues.mean(axis=1), np.square(centred).sum(axis=1), self.cue_scores, self._centred_scores)
+        cues = (self.cues.mean(axis=1), np.square(own).sum(axis=1), self.cue_scores, self._centred_scores)
         settings = (flow.mean_coefficient / p, self.beta, self.is_legacy, self.cues.shape[1])
         return read_out(states, self._strengths_of(states, strengths), patterns, cues, settings)
 
@@ -268,6 +269,8 @@ class ReducedCDAM(Flow):
         """Strengths (trajectory, ..., 2) that belong to states (trajectory, ..., column)."""
         shape = (*states.shape[:-1], 2)
         strengths = self.strengths if given is None else real_array("strengths", given)
+        if given is not None and strengths.ndim not in (1, states.ndim):
+            raise ValueError(f"strengths must have 1 or {states.ndim} dimensions, got shape {strengths.shape}")
         if given is None and self.has_own_strengths:
             strengths = _spread(strengths, states.ndim - 1)
         try:
@@ -281,7 +284,7 @@ class ReducedCDAM(Flow):
 
     @cached_property
     def _centred_cues(self) -> np.ndarray:
-        return self.cues - self.cues.mean(axis=1, keepdims=True)
+        return centred(self.cues)
 
     @cached_property
     def _centred_scores(self) -> np.ndarray:
@@ -296,6 +299,7 @@ class ReducedCDAMMap(Map):
     eta: float
 
     state, state_units = "averages", "1"
+    needs_stimulus = True
 
     def __post_init__(self):
         check_eta(self.eta)

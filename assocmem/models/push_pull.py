@@ -368,6 +368,8 @@ class PushPull(Flow):
         signs = real_array(f"targets[{layer}]", target)
         if signs.ndim not in (1, 2) or signs.shape[-1] != self.layer_size:
             raise ValueError(f"targets[{layer}] must have {self.layer_size} units, got shape {signs.shape}")
+        if not np.isin(signs, (-1, 1)).all():
+            raise ValueError(f"targets[{layer}] must hold +1 and -1 only, got {np.unique(signs)[:5]}")
         return signs if signs.ndim == 1 else signs[:, None]  # (trajectory, time, unit)
 
     def _overlap(self, layer: int, signs: np.ndarray) -> Callable:

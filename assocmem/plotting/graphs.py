@@ -60,7 +60,10 @@ def plot_matrix(
         for border in np.flatnonzero(np.diff(np.asarray(groups)[order])) + 0.5:
             ax.axhline(border, color="black", linewidth=0.4)
             ax.axvline(border, color="black", linewidth=0.4)
-    ax.set(ylabel=str(matrix.dims[0]).replace("_", " "), xlabel=str(matrix.dims[1]).replace("_", " "))
+    # places in an order are no names of vertices
+    suffix = "" if np.array_equal(order, np.arange(len(order))) else ", sorted"
+    row, column = (str(dim).replace("_", " ") + suffix for dim in matrix.dims)
+    ax.set(ylabel=row, xlabel=column)
     if colour_bar:
         _colour_bar(image, ax, matrix, f"{name} {symbol}".strip())
     return ax

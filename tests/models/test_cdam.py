@@ -7,7 +7,7 @@ import pytest
 import xarray as xr
 from scipy.integrate import solve_ivp
 
-from assocmem import Schedule, iterate, simulate
+from assocmem import Schedule, iterate, retrieve, simulate
 from assocmem.analysis import audit_energy
 from assocmem.analysis.cdam_theory import (
     dwell_counts,
@@ -448,5 +448,25 @@ def test_shapes_that_do_not_fit_are_named(patterns, cues):
         reduced.activity(np.zeros((4, 8)))
     with pytest.raises(ValueError, match=r"states must have the dimensions \(trajectory, time, column\)"):
         reduced.read_out(np.zeros((5, 8)))
-    with pytest.raises(ValueError, match=r"strengths must fit the shape \(5, 3, 2\), got \(4, 2\)"):
+    with pytest.raises(ValueError, match=r"strengths must have 1 or 3 dimensions, got shape \(4, 2\)"):
         reduced.coefficients(np.zeros((5, 3, 8)), np.zeros((4, 2)))
+
+
+def test_a_reduced_system_needs_the_scores_of_its_cues(rng):
+    reduced = CDAM(rng.random((6, 50)), ring(6), auto_strength=0.5, hetero_strength=0.5).reduced(rng.random((2, 50)))
+    with pytest.raises(ValueError, match="stimulus must be given from the start on for ReducedCDAMMap"):
+        iterate(reduced.map(0.1), reduced.initial_states(), steps=5)
+    with pytest.raises(ValueError, match="stimulus must be given from the start on for ReducedCDAM"):
+        simulate(
+            reduced, reduced.initial_states(), t0=-1.0, duration=1.0, dt=0.1, stimulus=reduced.stimulus(), every=None
+        )
+
+
+def test_constant_states_have_no_correlation_in_either_engine(rng):
+    patterns = rng.random((6, 50))
+    patterns[2] = 0.1
+    model = CDAM(patterns, ring(6), auto_strength=0.5, hetero_strength=0.5)
+    for engine in ("reduced", "full"):
+        run = retrieve(model, patterns[[2, 3]], steps=3, engine=engine)
+        assert np.isnan(run.correlation[0, 0]).all() and np.isnan(run.correlation[:, :, 2]).all()
+        assert run.winner[0, 0] == -1 and run.winner[1, 0] == 3

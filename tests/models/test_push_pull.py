@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from assocmem.hierarchy import Hierarchy
-from assocmem.inputs import Schedule
+from assocmem.inputs import OrnsteinUhlenbeck, Schedule
 from assocmem.models.push_pull import PushPull
 from assocmem.simulate import simulate
 from tests import naive_push_pull as naive
@@ -259,7 +259,7 @@ def test_a_hierarchy_is_needed():
             {},
             rf"inputs\[0\] must have values \({N},\) or \(trajectory, {N}\), got shape \(3,\)",
         ),
-        ([(0, 1.0, 1.0, np.zeros(N))], {}, r"pulses\[0\] must end after it starts, got 1.0 to 1.0"),
+        ([(0, 1.0, 1.0, np.zeros(N))], {}, r"pulses\[0\] must start at a finite time and end later, got 1.0 to 1.0"),
         ([], {"push": [(1, 0.0, 1.0, 1.0)]}, r"push\[0\] must be of one of the pairs 0..0, got 1"),
         ([], {"pull": [(0, 0.0, 1.0, np.zeros((2, 2)))]}, r"pull\[0\] must have a number or an array"),
         ([], {}, "pulses must hold at least one"),
@@ -281,6 +281,19 @@ def test_bad_schedules_are_named(inputs, windows, message):
 def test_bad_targets_are_named(targets, message):
     with pytest.raises(ValueError, match=message):
         model_of().readouts(targets)
+
+
+def test_targets_must_be_signs():
+    bits = (model_of().hierarchy.patterns[0][0] + 1) / 2
+    with pytest.raises(ValueError, match=r"targets\[0\] must hold \+1 and -1 only"):
+        model_of().readouts((bits, None))
+
+
+def test_input_noise_must_say_which_columns_it_is_for():
+    model = model_of()
+    noise = OrnsteinUhlenbeck(tau=1.0, std=0.5)
+    with pytest.raises(ValueError, match=rf"noise.std must be an array \({model.n_stimulus},\) for PushPull"):
+        simulate(model, np.zeros(2 * N), duration=0.1, dt=0.1, method="euler", noise=noise, seed=0)
 
 
 def test_bad_layers_and_states_are_named():

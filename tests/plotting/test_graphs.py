@@ -24,13 +24,14 @@ def matrix():
 def test_a_matrix_is_drawn_in_the_order_asked_for(ax, matrix):
     assert plot_matrix(matrix, ax, name="correlation", symbol="$K$", order=[2, 0, 1]) is ax
     np.testing.assert_array_equal(ax.images[0].get_array(), [[4, 2, 3], [-2, -4, -3], [1, -1, 0]])
-    assert ax.get_xlabel() == "other cue"
-    assert ax.get_ylabel() == "cue"
+    assert ax.get_xlabel() == "other cue, sorted"
+    assert ax.get_ylabel() == "cue, sorted"
     assert ax.images[0].colorbar.ax.get_ylabel() == "correlation $K$"
 
 
 def test_the_colours_of_a_matrix_are_symmetric_about_zero(ax, matrix):
     plot_matrix(matrix + 1, ax, colour_bar=False)
+    assert ax.get_xlabel() == "other cue"
     assert ax.images[0].get_clim() == (-5.0, 5.0)
     assert ax.images[0].colorbar is None
 

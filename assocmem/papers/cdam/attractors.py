@@ -94,7 +94,9 @@ def plot_attractors(
             matrix = chosen.attractor_correlation
             plot_matrix(matrix, top, order=order, groups=groups, limit=1.0, colour_bar=False)
             name = network.setting_label((float(chosen.auto_strength), float(chosen.hetero_strength)))
-            top.set(title=name, xlabel="cue", ylabel="cue" if setting == 0 else "")
+            top.set(title=name)
+            if setting > 0:
+                top.set_ylabel("")
             plot_graph(
                 dataset.adjacency.to_numpy(),
                 bottom,

@@ -16,7 +16,7 @@ from assocmem.graphs import ring
 from assocmem.papers.base import Claim, Experiment, Run
 from assocmem.papers.cdam import network
 from assocmem.papers.cdam.distances import ring_curve
-from assocmem.plotting import colours, label_panels, make_figure, style
+from assocmem.plotting import NEUTRAL, colours, label_panels, make_figure, style
 
 N_PATTERNS = 30
 # correlation of delay activities against the distance of pictures, with its standard error: table 1 of the paper
@@ -104,7 +104,8 @@ def _plot_curves(dataset, ax):
         # the error of one network, as the paper has it
         sem = ours.curve_sem.mean("network")
         ax.errorbar(dataset.distance, ours.curve.mean("network"), sem, marker="o", color=colour, label=f"$a={a:g}$")
-        ax.plot(dataset.distance, PAPER[a], "x", color=colour, label="the same, figure of the paper")
+        ax.plot(dataset.distance, PAPER[a], "x", color=colour)
+    ax.plot([], [], "x", color=NEUTRAL, label="figure of the paper")
     ax.axhline(0.0, color="black", linewidth=0.5, linestyle=":")
     ax.set(xlabel="distance $d$", ylabel="correlation", xticks=dataset.distance)
 

@@ -59,23 +59,24 @@ def _measure(seed):
 def plot(dataset: xr.Dataset) -> Figure:
     """Attractor correlation against distance; below, correlations of the first network at four times."""
     with style():
-        figure, axes = make_figure(len(TIMES) + 1, len(STD4), height=195)
-        axes = axes.reshape(len(TIMES) + 1, -1)
-        for ax in axes[0]:
-            ax.remove()
+        figure, axes = make_figure(len(TIMES) + 2, len(STD4), height=220)
+        axes = axes.reshape(len(TIMES) + 2, -1)
         grid = axes[0, 0].get_gridspec()
-        _plot_curves(dataset, figure.add_subplot(grid[0, :]))
+        for ax in axes[:2].ravel():
+            ax.remove()
+        axes = axes[2:]
+        _plot_curves(dataset, figure.add_subplot(grid[:2, :]))
         first = dataset.isel(network=0)
-        for column, setting in zip(axes[1:].T, STD4, strict=True):
+        for column, setting in zip(axes.T, STD4, strict=True):
             chosen = network.at_setting(first.correlation, setting)
             for ax, time in zip(column, TIMES, strict=True):
                 plot_matrix(chosen.sel(time=time), ax, limit=COLOUR_LIMIT, colour_bar=False)
                 ax.set(xlabel="", ylabel="")
             column[0].set_title(network.setting_label(setting))
             column[-1].set_xlabel("pattern")
-        for ax, time in zip(axes[1:, 0], TIMES, strict=True):
+        for ax, time in zip(axes[:, 0], TIMES, strict=True):
             ax.set_ylabel(f"cue\n$t={time}$")
-        bar = figure.colorbar(axes[1, 0].images[0], ax=axes[1:], shrink=0.4, pad=0.01, extend="both")
+        bar = figure.colorbar(axes[0, 0].images[0], ax=axes, shrink=0.4, pad=0.01, extend="both")
         bar.set_label("correlation $r$ of the state with the pattern")
     return figure
 
@@ -85,14 +86,18 @@ def _plot_curves(dataset, ax):
     for colour, shift, setting in zip(colours(len(STD4)), (-0.12, -0.04, 0.04, 0.12), STD4, strict=True):
         ours, spread = network.at_setting(mean, setting), network.at_setting(sd, setting)
         places = ours.distance + shift
-        label = f"{network.setting_label(setting)}, simulated"
+        label = network.setting_label(setting)
         ax.errorbar(places, ours, spread, marker="o", color=colour, elinewidth=0.7, label=label)
-        if setting in PAPER:
-            theirs = PAPER[setting]
-            ax.plot(list(theirs), list(theirs.values()), "x", color=colour, label="the same, figure of the paper")
+        theirs = PAPER.get(setting, {})
+        ax.plot(list(theirs), list(theirs.values()), "x", color=colour, markersize=5, markeredgewidth=1.2)
+    ax.plot([], [], "x", color="black", label="figure of the paper")
     ax.axhline(0.0, color="black", linewidth=0.5, linestyle=":")
-    ax.set(xlabel="distance $d$ on the ring (edges)", ylabel="attractor\ncorrelation $K$", xticks=range(N_DISTANCES))
-    ax.legend(ncol=2)
+    ax.set(
+        xlabel="distance $d$ on the ring (edges)",
+        ylabel="attractor correlation $K$ (mean ± sd)",
+        xticks=range(N_DISTANCES),
+    )
+    ax.legend()
 
 
 def claims(dataset: xr.Dataset) -> list[Claim]:

@@ -93,6 +93,8 @@ def _reproduce(arguments, _):
     count = sum(row["verdict"] == "reproduced" for row in rows)
     _say(f"\n{claims_table(rows, keys=SUMMARY_KEYS)}\n\n{count} of {len(rows)} claims reproduced")
     _say(f"Datasets, figures and claims are in {arguments.out}")
+    if outcome.skipped:
+        _say(f"skipped: {', '.join(outcome.skipped)}; to run them: pip install '.[data]'")
     if outcome.failed:
         _say(f"failed: {', '.join(outcome.failed)}")
     return INTERRUPTED if outcome.is_interrupted else int(bool(outcome.failed))

@@ -14,6 +14,10 @@ PHOTOGRAPHS = {
 }
 
 
+class MissingExtra(ImportError):
+    """A package of an optional extra is not installed; the message says how to install it."""
+
+
 def photographs(source: str) -> list[np.ndarray]:
     """Sample photographs of one package in grey.
 
@@ -131,4 +135,4 @@ def _optional_module(name, package):
         return importlib.import_module(name)
     except ImportError as error:
         message = f"these images come with {package}, which is not installed: pip install 'assocmem[data]'"
-        raise ImportError(message) from error
+        raise MissingExtra(message) from error

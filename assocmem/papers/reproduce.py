@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from assocmem.images import MissingExtra
 from assocmem.papers.base import Experiment, Paper, Run
 from assocmem.papers.record import merge_claims, read_claims, remove_claims, save_dataset, save_figure
 from assocmem.provenance import package_version
@@ -19,7 +20,8 @@ class Outcome:
 
     Attributes
     ----------
-    finished, failed : tuple of str
+    finished, failed, skipped : tuple of str
+        Skipped are those that need a package that is not installed.
     is_interrupted : bool
         Whether it ended before all were run.
     """
@@ -27,6 +29,7 @@ class Outcome:
     finished: tuple[str, ...]
     failed: tuple[str, ...]
     is_interrupted: bool
+    skipped: tuple[str, ...] = ()
 
 
 def reproduce(
@@ -59,6 +62,7 @@ def reproduce(
     merge_claims([], folder)
     finished: list[str] = []
     failed: list[str] = []
+    skipped: list[str] = []
     for number, (paper, experiment) in enumerate(experiments, start=1):
         name = f"{paper.name}/{experiment.name}"
         report(f"[{number}/{len(experiments)}] {name}: {experiment.title}")
@@ -67,7 +71,10 @@ def reproduce(
             _record(paper, experiment, replace(run, cache=folder / paper.name / "networks"), folder)
         except KeyboardInterrupt:
             report(f"{name} interrupted; what was finished before is kept")
-            return Outcome(tuple(finished), tuple(failed), is_interrupted=True)
+            return Outcome(tuple(finished), tuple(failed), True, tuple(skipped))
+        except MissingExtra as error:
+            skipped.append(name)
+            report(f"    skipped: {error}")
         except Exception:
             failed.append(name)
             # an older record must not stand for a run that failed
@@ -76,7 +83,7 @@ def reproduce(
         else:
             finished.append(name)
             report(f"    done in {time.monotonic() - start:.1f} s")
-    return Outcome(tuple(finished), tuple(failed), is_interrupted=False)
+    return Outcome(tuple(finished), tuple(failed), False, tuple(skipped))
 
 
 def _record(paper, experiment, run, folder):

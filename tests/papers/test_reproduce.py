@@ -3,6 +3,7 @@
 import pytest
 import xarray as xr
 
+from assocmem.images import MissingExtra
 from assocmem.papers.base import Claim, Experiment, Paper, Run
 from assocmem.papers.record import read_claims
 from assocmem.papers.reproduce import reproduce
@@ -11,6 +12,10 @@ from assocmem.plotting import make_figure
 
 def fail(run):
     raise RuntimeError("no luck")
+
+
+def lack(run):
+    raise MissingExtra("pip install 'assocmem[data]'")
 
 
 def interrupt(run):
@@ -69,3 +74,9 @@ def test_an_interruption_keeps_what_is_finished(run_all, tmp_path):
 def test_titles_and_progress_are_reported(run_all):
     _, text = run_all(experiment("one"), experiment("two"))
     assert "[2/2] paper/two: the title of two" in text
+
+
+def test_an_experiment_without_its_package_is_skipped_and_says_so(run_all):
+    outcome, text = run_all(experiment("one", lack), experiment("two"))
+    assert (outcome.finished, outcome.failed, outcome.skipped) == (("paper/two",), (), ("paper/one",))
+    assert "skipped: pip install 'assocmem[data]'" in text

@@ -10,6 +10,7 @@ from assocmem.kernels.activations import PowerLaw, SoftplusSquared
 from assocmem.models.balanced_ei import BalancedEI
 from assocmem.models.base import Flow, FunctionFlow, FunctionMap, Map
 from assocmem.models.cdam import CDAM
+from assocmem.models.fenchel_young import HopfieldFenchelYoung
 from assocmem.models.push_pull import PushPull
 from assocmem.models.push_pull_discrete import DiscretePushPull
 from assocmem.observables import Observable, pattern_overlap
@@ -24,6 +25,7 @@ __all__ = [
     "Flow",
     "FunctionFlow",
     "FunctionMap",
+    "HopfieldFenchelYoung",
     "Map",
     "Observable",
     "OrnsteinUhlenbeck",

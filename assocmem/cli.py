@@ -10,11 +10,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from assocmem.ensemble import default_threads
 from assocmem.papers import PAPERS, Run, claims_table, read_claims, reproduce, select
 from assocmem.papers.base import SCALES
 from assocmem.papers.record import CLAIM_KEYS
 from assocmem.provenance import package_version
+from assocmem.threads import default_threads
 
 INTERRUPTED = 130  # exit code of a shell command that ended by Ctrl-C
 SUMMARY_KEYS = ("experiment", "claim", "theirs", "ours", "verdict")

@@ -5,11 +5,8 @@ chunks and threads only decide when the work is done. Between chunks the traject
 progress is reported and an interrupt takes effect.
 """
 
-import os
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -23,8 +20,9 @@ from assocmem.jit import CompilationError, compile_loop, diagnose
 from assocmem.kernels.matmul import aligned_empty
 from assocmem.models.base import STIMULUS, WORK, Flow, Map, kernel_arguments
 from assocmem.random import normals, seed_key
+from assocmem.threads import worker_map
 
-__all__ = ["Ensemble", "advance_adaptive", "advance_fixed", "default_threads"]
+__all__ = ["Ensemble", "advance_adaptive", "advance_fixed"]
 
 CHUNK_SECONDS = 0.2  # how long an interrupt waits, and how often progress is shown
 FEWEST_STEPS, FIRST_VALUES = 64, 2**24  # of the first chunk, which cannot be timed: a small run is done in one
@@ -66,27 +64,6 @@ class Ensemble:
             for name, array in new.items():
                 array[rows] = values[name]
         self.__dict__.update(new, **scalars)  # a single call into C, which no signal interrupts
-
-
-def default_threads() -> int:
-    """Threads to use: the environment variable ASSOCMEM_THREADS, or the cores this process may run on."""
-    text = os.environ.get("ASSOCMEM_THREADS", "")
-    if not text:
-        affinity = getattr(os, "sched_getaffinity", None)  # not on every system
-        return len(affinity(0)) if affinity else os.cpu_count() or 1
-    if not text.isdigit() or int(text) < 1:
-        raise ValueError(f"ASSOCMEM_THREADS must be an integer >= 1, got {text!r}")
-    return int(text)
-
-
-@contextmanager
-def worker_map(threads: int) -> Iterator[Callable]:
-    """A function like `map` that runs on `threads` threads; an interrupt waits for the running chunk only."""
-    if threads == 1:
-        yield lambda function, items: [function(item) for item in items]
-        return
-    with ThreadPoolExecutor(threads) as pool:
-        yield lambda function, items: list(pool.map(function, items))
 
 
 def blocks_of(rows: np.ndarray, n_units: int, threads: int) -> list[np.ndarray]:

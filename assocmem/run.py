@@ -8,12 +8,14 @@ import xarray as xr
 from tqdm import tqdm
 
 from assocmem.checks import check_inputs, check_settings
-from assocmem.ensemble import AdaptiveRun, Ensemble, FixedRun, advance_adaptive, advance_fixed, default_threads
+from assocmem.ensemble import AdaptiveRun, Ensemble, FixedRun, advance_adaptive, advance_fixed
+from assocmem.errors import DivergedError
 from assocmem.inputs import OrnsteinUhlenbeck, Schedule, SteadyState
 from assocmem.integrators import COMPLETED, DIVERGED, EXHAUSTED, METHODS, RUNNING, STALLED, STEADY
 from assocmem.models.base import Flow, Map
 from assocmem.observables import Observable, check_observables
 from assocmem.provenance import describe, run_attributes
+from assocmem.threads import default_threads
 from assocmem.validation import real_array
 
 __all__ = ["DivergedError", "Run", "SimulationInterrupted"]
@@ -29,28 +31,6 @@ STATUS_MEANINGS = {
 RECORD_BYTES = 2**26  # states kept at a time; with observables, they are all that memory holds
 
 
-class DivergedError(RuntimeError):
-    """A trajectory left the finite numbers, or the adaptive method could not go on.
-
-    Attributes
-    ----------
-    trajectory : int
-        Label of the first such trajectory.
-    time : float
-        When it happened, in the model's unit of time.
-    parameters : dict
-        Those of the model.
-    """
-
-    def __init__(self, message: str, *, trajectory: int, time: float, parameters: dict):
-        super().__init__(message)
-        self.trajectory, self.time, self.parameters = trajectory, time, parameters
-
-    def __reduce__(self):
-        # keyword arguments are lost by the default, and a worker's error must reach the process that waits for it
-        return _diverged_error, (str(self), self.trajectory, self.time, self.parameters)
-
-
 class SimulationInterrupted(KeyboardInterrupt):
     """Ctrl-C during a run; `dataset` holds all that was finished and can be continued with `simulate`."""
 
@@ -60,10 +40,6 @@ class SimulationInterrupted(KeyboardInterrupt):
 
     def __reduce__(self):
         return SimulationInterrupted, (self.dataset,)
-
-
-def _diverged_error(message, trajectory, time, parameters):
-    return DivergedError(message, trajectory=trajectory, time=time, parameters=parameters)
 
 
 @dataclass

@@ -11,7 +11,7 @@ PACKAGE = Path(assocmem.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
 LAYERS = [
     ["jit"],
-    ["validation", "kernels", "random", "integrators", "adaptive", "inputs", "images", "patterns"]
+    ["errors", "threads", "validation", "kernels", "random", "separations", "transformations", "integrators", "adaptive", "inputs", "images", "patterns"]
     + ["graphs", "hierarchy", "image_hierarchy"],
     ["observables", "models", "learning", "provenance"],
     ["ensemble", "checks", "run", "simulate", "retrieval"],

@@ -9,7 +9,16 @@ from numba.core import types
 
 from assocmem.jit import intrinsic
 
-__all__ = ["always_inline", "bits_of", "copysign", "fma", "from_bits", "horner", "wrapping_product"]
+__all__ = [
+    "always_inline",
+    "bits_of",
+    "copysign",
+    "fma",
+    "from_bits",
+    "horner",
+    "trailing_zeros",
+    "wrapping_product",
+]
 
 _DOUBLE = ir.DoubleType()
 _INT64 = ir.IntType(64)
@@ -33,12 +42,13 @@ def always_inline(typingctx):
 
 @intrinsic
 def fma(typingctx, a, b, c):
-    """Return a * b + c with one rounding (float64)."""
+    """Return a * b + c with one rounding, in float32 if all three are, in float64 otherwise."""
 
     def codegen(context, builder, signature, arguments):
         return builder.fma(*arguments)
 
-    return types.float64(types.float64, types.float64, types.float64), codegen
+    kind = types.float32 if a == b == c == types.float32 else types.float64
+    return kind(kind, kind, kind), codegen
 
 
 @intrinsic
@@ -94,3 +104,13 @@ def horner(typingctx, x, coefficients):
         return total
 
     return types.float64(types.float64, coefficients), codegen
+
+
+@intrinsic
+def trailing_zeros(typingctx, bits):
+    """Return the number of zeros below the lowest one in an int64 that is not 0."""
+
+    def codegen(context, builder, signature, arguments):
+        return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 1))
+
+    return types.int64(types.int64), codegen

@@ -18,7 +18,7 @@ from numba.core.errors import TypingError
 from assocmem.jit import intrinsic, kernel
 from assocmem.kernels.bits import fma
 
-__all__ = ["aligned_empty", "leaky_matmul", "matmul", "weights_from"]
+__all__ = ["aligned_empty", "leaky_matmul", "matmul", "matmul_single", "weights_from"]
 
 
 def _vector_width() -> int:
@@ -30,37 +30,46 @@ def _vector_width() -> int:
 
 
 WIDTH = _vector_width()
+CACHE_LINE, PAGE = 64, 4096  # bytes
+_FLOAT_TYPES = {types.float64: ir.DoubleType(), types.float32: ir.FloatType()}
 
 
-def aligned_empty(shape: tuple[int, ...]) -> np.ndarray:
-    """Uninitialised float64 array that begins on a cache line, so that no vector of a contiguous pass straddles two."""
-    size = math.prod(shape)
-    buffer = np.empty(size + 8)
-    start = -(buffer.ctypes.data // 8) % 8
+def aligned_empty(shape: tuple[int, ...], dtype=np.float64) -> np.ndarray:
+    """Uninitialised array that begins on a cache line, so that no vector of a contiguous pass straddles two."""
+    size, itemsize = math.prod(shape), np.dtype(dtype).itemsize
+    per_line = CACHE_LINE // itemsize
+    buffer = np.empty(size + per_line, dtype)
+    start = -(buffer.ctypes.data // itemsize) % per_line
     return buffer[start : start + size].reshape(shape)
 
 
 def weights_from(weights: np.ndarray) -> np.ndarray:
     """Weights (pre, post) in the layout that `matmul` reads fastest, from weights (post, pre).
 
-    Rows are padded with zeros to whole vectors and begin on cache lines; the padding is never used.
+    Rows are padded with zeros to whole cache lines, which begin on one; the padding is never used. float32 stays
+    float32, all else becomes float64.
     """
     n_post, n_pre = weights.shape
-    packed = aligned_empty((n_pre, -(-n_post // 8) * 8))
+    dtype = np.float32 if weights.dtype == np.float32 else np.float64
+    per_line = CACHE_LINE // np.dtype(dtype).itemsize
+    n_lines = -(-n_post // per_line)
+    if n_lines % (PAGE // CACHE_LINE) == 0:
+        n_lines += 1  # rows a whole number of pages apart would all compete for the same few places of the cache
+    packed = aligned_empty((n_pre, n_lines * per_line), dtype)
     packed[:] = 0.0
     packed[:, :n_post] = weights.T
     return packed
 
 
-def _tile(rows, vectors, finish, width=WIDTH):
+def _tile(rows, vectors, finish, element=types.float64, width=WIDTH):
     """Intrinsic that writes ``finish(x[b:b+rows] @ w[:, j:j+vectors*width])`` to the same place of `out`."""
 
     @intrinsic
     def tile(typing, x, w, out, extra, b, j):
         for array in (x, w, out):
-            if not isinstance(array, types.Array) or (array.dtype, array.ndim, array.layout) != (types.float64, 2, "C"):
-                raise TypingError(f"matmul needs C-contiguous float64 arrays of two dimensions, got {array}")
-        code = _tile_code(rows, ir.VectorType(ir.DoubleType(), width), vectors, finish)
+            if not isinstance(array, types.Array) or (array.dtype, array.ndim, array.layout) != (element, 2, "C"):
+                raise TypingError(f"matmul needs C-contiguous {element} arrays of two dimensions, got {array}")
+        code = _tile_code(rows, ir.VectorType(_FLOAT_TYPES[element], width), vectors, finish)
         return types.void(x, w, out, extra, types.intp, types.intp), code
 
     return tile
@@ -96,7 +105,7 @@ def _tile_code(rows, vector, vectors, finish):
             for v, total in enumerate(row_sums):
                 operands = [_load(builder, pointer, vector, v) for pointer in pointers]
                 value = finish(builder, builder.load(total), *operands)
-                builder.store(value, vector_pointer(builder, out_row, vector, v), align=8)
+                builder.store(value, vector_pointer(builder, out_row, vector, v), align=_alignment(vector))
         return context.get_dummy_value()
 
     return code
@@ -119,7 +128,12 @@ def element_pointer(builder, data, row, n_columns, column=None):
 
 
 def _load(builder, row, vector, number):
-    return builder.load(vector_pointer(builder, row, vector, number), align=8)
+    return builder.load(vector_pointer(builder, row, vector, number), align=_alignment(vector))
+
+
+def _alignment(vector):
+    """Bytes on which an element begins, wherever in an array it stands."""
+    return 4 if isinstance(vector.element, ir.FloatType) else 8
 
 
 def vector_pointer(builder, row, vector, number):
@@ -136,13 +150,15 @@ def spread(builder, scalar, vector):
 
 def vector_fma(builder, a, b, c):
     function_type = ir.FunctionType(a.type, [a.type] * 3)
-    name = f"llvm.fma.v{a.type.count}f64"
+    name = f"llvm.fma.v{a.type.count}f{8 * _alignment(a.type)}"
     return builder.call(cgutils.get_or_insert_function(builder.module, function_type, name), [a, b, c])
 
 
-def _product(rows, vectors, finish):
+def _product(rows, vectors, finish, element=types.float64):
     """Product for `rows` or more rows by tiles of rows x vectors."""
-    wide, narrow, columns = _tile(rows, vectors, finish), _tile(rows, 1, finish), vectors * WIDTH
+    width = WIDTH if element == types.float64 else 2 * WIDTH
+    columns = vectors * width
+    wide, narrow = (_tile(rows, n, finish, element, width) for n in (vectors, 1))
 
     @kernel
     def product(x, weights, out, extra):
@@ -152,9 +168,9 @@ def _product(rows, vectors, finish):
         for j in range(0, whole, columns):
             for b in range(0, n_rows, rows):
                 wide(x, weights, out, extra, min(b, n_rows - rows), j)
-        for j in range(whole, n_columns, WIDTH):
+        for j in range(whole, n_columns, width):
             for b in range(0, n_rows, rows):
-                narrow(x, weights, out, extra, min(b, n_rows - rows), min(j, n_columns - WIDTH))
+                narrow(x, weights, out, extra, min(b, n_rows - rows), min(j, n_columns - width))
 
     return product
 
@@ -179,20 +195,23 @@ def _single_row(x, weights, out):
             total[j] = fma(source[k], row[j], total[j])
 
 
-def _any_product(finish):
-    """Product for two or more rows: AVX-512 has 32 vector registers, AVX2 and SSE 16, NEON 32.
+def _any_product(finish, element=types.float64):
+    """Product for any number of rows: AVX-512 has 32 vector registers, AVX2 and SSE 16, NEON 32.
 
     A tile takes up to 24 or 12 of them for its sums; the fewer rows, the more vectors, so that enough independent
     chains hide the latency of an addition.
     """
     most = 8 if WIDTH == 8 else 4
-    two, four = _product(2, 8 if WIDTH == 8 else 4, finish), _product(4, 6 if WIDTH == 8 else 3, finish)
-    many, single = _product(most, 3, finish), _tile(1, 1, finish, width=1)
+    two = _product(2, 8 if WIDTH == 8 else 4, finish, element)
+    four = _product(4, 6 if WIDTH == 8 else 3, finish, element)
+    many, single = _product(most, 3, finish, element), _tile(1, 1, finish, element, width=1)
+    one = _product(1, 8 if WIDTH == 8 else 4, finish, element)
+    width = WIDTH if element == types.float64 else 2 * WIDTH
 
     @kernel
     def product(x, weights, out, extra):
         n_rows, n_columns = out.shape
-        if n_columns < WIDTH:
+        if n_columns < width:
             for b in range(n_rows):
                 for j in range(n_columns):
                     single(x, weights, out, extra, b, j)
@@ -200,13 +219,16 @@ def _any_product(finish):
             many(x, weights, out, extra)
         elif n_rows >= 4:
             four(x, weights, out, extra)
-        else:
+        elif n_rows >= 2:
             two(x, weights, out, extra)
+        else:
+            one(x, weights, out, extra)
 
     return product
 
 
 _plain_product, _leaky_product = _any_product(_plain), _any_product(_leaky)
+_single_precision_product = _any_product(_plain, types.float32)
 
 
 @kernel
@@ -229,6 +251,15 @@ def matmul(x, weights, out):
         _single_row(x, weights, out)
     else:
         _plain_product(x, weights, out, ())
+
+
+@kernel
+def matmul_single(x, weights, out):
+    """The same for float32 arrays, in the same order."""
+    if weights.shape[0] != x.shape[1] or weights.shape[1] < out.shape[1]:
+        out[:] = np.nan
+    else:
+        _single_precision_product(x, weights, out, ())
 
 
 @kernel

@@ -1,90 +1,16 @@
-"""Softmax over the rows of a block, with the same bits for any batch.
-
-Maxima and sums over a row are taken in eight lanes, column j in lane j mod 8, which are then combined pairwise: an
-order that depends on nothing but the number of columns, and that vector instructions follow without a remainder.
-"""
+"""Softmax over the rows of a block in place, with the same bits for any batch."""
 
 import math
 
-from llvmlite import ir
-from numba.core import cgutils, types
-from numba.core.errors import TypingError
-
-from assocmem.jit import intrinsic, kernel
+from assocmem.jit import kernel
 from assocmem.kernels.bits import always_inline
 from assocmem.kernels.elementary import exp
-from assocmem.kernels.matmul import element_pointer, spread, vector_pointer
+from assocmem.kernels.reductions import LANES, row_maximum, row_sum
 
-__all__ = ["LANES", "legacy_softmax", "padded", "softmax", "weigh"]
+__all__ = ["legacy_softmax", "softmax", "weigh"]
 
-LANES = 8  # columns are a whole number of these, so that no vector loop has a remainder
 _EPSILON = 2.0**-52
 _LARGEST = 1.7976931348623157e308
-_VECTOR = ir.VectorType(ir.DoubleType(), LANES)
-
-
-def padded(n: int) -> int:
-    """Smallest multiple of `LANES` that is at least `n`: the columns of a block for the kernels of this module."""
-    return -(-n // LANES) * LANES
-
-
-def _row_reduction(combine, neutral):
-    """Intrinsic that combines the first n columns of a row of a block whose columns are a multiple of `LANES`."""
-
-    @intrinsic
-    def reduce(typing, array, row, n):
-        if not isinstance(array, types.Array) or (array.dtype, array.ndim, array.layout) != (types.float64, 2, "C"):
-            raise TypingError(f"softmax needs C-contiguous float64 arrays of two dimensions, got {array}")
-        return types.float64(array, types.intp, types.intp), _reduction_code(combine, neutral)
-
-    return reduce
-
-
-def _reduction_code(combine, neutral):
-    def code(context, builder, signature, args):
-        array = context.make_array(signature.args[0])(context, builder, args[0])
-        row, n = args[1:]
-        start = element_pointer(builder, array.data, row, builder.extract_value(array.shape, 1))
-        fill = ir.Constant(_VECTOR, [neutral] * LANES)
-        total = cgutils.alloca_once_value(builder, fill)
-        whole = builder.and_(n, n.type(-LANES))
-        with cgutils.for_range_slice(builder, n.type(0), whole, n.type(LANES)) as (j, _):
-            builder.store(combine(builder, builder.load(total), _load(builder, start, j)), total)
-        with builder.if_then(builder.icmp_signed("<", whole, n)):
-            lanes = ir.VectorType(n.type, LANES)
-            count = spread(builder, builder.sub(n, whole), lanes)
-            is_counted = builder.icmp_signed("<", ir.Constant(lanes, list(range(LANES))), count)
-            last = builder.select(is_counted, _load(builder, start, whole), fill)
-            builder.store(combine(builder, builder.load(total), last), total)
-        return _combined_lanes(builder, combine, builder.load(total))
-
-    return code
-
-
-def _load(builder, row, column):
-    return builder.load(vector_pointer(builder, builder.gep(row, [column]), _VECTOR, 0), align=8)
-
-
-def _combined_lanes(builder, combine, vector):
-    """Lanes combined with those half the vector away, until one is left."""
-    width = LANES
-    while width > 1:
-        width //= 2
-        undefined = ir.Constant(vector.type, ir.Undefined)
-        low, high = (
-            builder.shuffle_vector(vector, undefined, ir.Constant(ir.VectorType(ir.IntType(32), width), lanes))
-            for lanes in (list(range(width)), list(range(width, 2 * width)))
-        )
-        vector = combine(builder, low, high)
-    return builder.extract_element(vector, ir.IntType(32)(0))
-
-
-def _larger(builder, a, b):
-    return builder.select(builder.fcmp_ordered(">", a, b), a, b)
-
-
-_maximum = _row_reduction(_larger, -math.inf)
-_sum = _row_reduction(lambda builder, a, b: builder.fadd(a, b), 0.0)
 
 
 @kernel
@@ -108,13 +34,13 @@ def softmax(block, n, beta):
         return
     # three short passes: in one, each row would wait for its own maximum, exponentials and sum in turn
     for b in range(block.shape[0]):
-        largest = _maximum(block, b, n)
+        largest = row_maximum(block, b, n)
         row = block[b]
         for j in range(n_columns):
             row[j] = beta * (row[j] - largest) if j < n else -math.inf
     exponentiate(block)
     for b in range(block.shape[0]):
-        scale = 1.0 / _sum(block, b, n_columns)
+        scale = 1.0 / row_sum(block, b, n_columns)
         row = block[b]
         for j in range(n_columns):
             row[j] *= scale

@@ -8,7 +8,7 @@ from scipy.special import logsumexp
 
 from assocmem.graphs import NORMALIZATIONS, adjacency_matrix, normalized
 from assocmem.kernels.matmul import weights_from
-from assocmem.kernels.softmax import padded
+from assocmem.kernels.reductions import padded
 from assocmem.models.base import Flow, Map
 from assocmem.models.cdam_kernels import diffusion, full_rhs, full_update
 from assocmem.models.cdam_readouts import centred, product, softmax_weights

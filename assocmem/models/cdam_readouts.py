@@ -4,7 +4,8 @@ import numpy as np
 
 from assocmem.jit import compile_loop, kernel
 from assocmem.kernels.matmul import aligned_empty, matmul
-from assocmem.kernels.softmax import LANES, padded, weigh
+from assocmem.kernels.reductions import LANES, padded
+from assocmem.kernels.softmax import weigh
 
 __all__ = ["centred", "product", "ratio", "read_out", "softmax_weights"]
 

@@ -17,7 +17,7 @@ import xarray as xr
 
 from assocmem.inputs import Schedule
 from assocmem.kernels.matmul import weights_from
-from assocmem.kernels.softmax import padded
+from assocmem.kernels.reductions import padded
 from assocmem.models.base import Flow, Map
 from assocmem.models.cdam_kernels import reduced_own_rhs, reduced_own_update, reduced_rhs, reduced_update
 from assocmem.models.cdam_readouts import centred, product, ratio, read_out

@@ -5,7 +5,8 @@ import pytest
 from numba.core.errors import TypingError
 
 from assocmem.jit import compile_loop
-from assocmem.kernels.softmax import LANES, legacy_softmax, padded, softmax, weigh
+from assocmem.kernels.reductions import LANES, padded
+from assocmem.kernels.softmax import legacy_softmax, softmax, weigh
 from tests import naive_cdam
 
 EPS = 2.0**-52
@@ -118,8 +119,8 @@ def test_blocks_of_other_widths_become_nan():
 
 
 def test_other_types_are_refused():
-    with pytest.raises(TypingError, match="softmax needs C-contiguous float64 arrays"):
-        compile_loop(softmax_loop)(np.zeros((2, LANES), dtype=np.float32), 3, 1.0)
+    with pytest.raises(TypingError, match="rows need a C-contiguous float64 or float32 array"):
+        compile_loop(softmax_loop)(np.zeros((2, LANES), dtype=np.int64), 3, 1.0)
 
 
 @pytest.mark.parametrize(

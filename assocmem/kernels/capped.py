@@ -1,0 +1,189 @@
+"""Separations with bounded or counted weights: k-subsets, constrained sparsemax and top-k softmax of one row.
+
+The form of the row kernels is that of `assocmem.kernels.simplex`.
+
+References
+----------
+Niculae, Martins, Blondel & Cardie (2018), SparseMAP, ICML: k-subsets.
+Malaviya, Ferreira & Martins (2018), Sparse and constrained attention, ACL: constrained sparsemax.
+"""
+
+import math
+
+from assocmem.jit import kernel
+from assocmem.kernels.bits import trailing_zeros
+from assocmem.kernels.elementary import exp, log
+from assocmem.kernels.reductions import LANES, lanes_above
+from assocmem.kernels.simplex import DONE, INFEASIBLE, collect, finish, largest_score, refuse
+
+__all__ = ["constrained_row", "k_subsets_row", "top_k_row"]
+
+_SLACK = 1e-9  # by how much upper bounds may miss a sum of 1, which is what is left after many subtractions
+_MOST_ITERATIONS = 2000  # bisections of the whole range of floats; Newton's method takes a few
+
+
+@kernel
+def _sift_down(heap, size, value):
+    """Put `value` in place of the smallest of a heap."""
+    i = 0
+    while True:
+        child = 2 * i + 1
+        if child >= size:
+            break
+        if child + 1 < size and heap[child + 1] < heap[child]:
+            child += 1
+        if not heap[child] < value:
+            break
+        heap[i] = heap[child]
+        i = child
+    heap[i] = value
+
+
+@kernel
+def _kth_largest(scores, b, k, heap):
+    """The k-th largest score of a row without NaN, -inf if there are fewer than k that are not masked."""
+    row, n = scores[b], scores.shape[1]
+    heap[:k] = -math.inf
+    # one by one until the heap is filled; then eight at a time, of which few can enter
+    first = min(n, -(-2 * k // LANES) * LANES)
+    for j in range(first):
+        if row[j] > heap[0]:
+            _sift_down(heap, k, row[j])
+    whole = first + (n - first) // LANES * LANES
+    for start in range(first, whole, LANES):
+        mask = lanes_above(scores, b, start, heap[0])
+        while mask:
+            value = row[start + trailing_zeros(mask)]
+            if value > heap[0]:
+                _sift_down(heap, k, value)
+            mask &= mask - 1
+    for j in range(whole, n):
+        if row[j] > heap[0]:
+            _sift_down(heap, k, row[j])
+    return heap[0]
+
+
+@kernel
+def top_k_row(scores, b, beta, parameters, out, work):
+    """Softmax over the k largest scores, of equal ones those that come first; 0 elsewhere."""
+    k = parameters[0]
+    top, status = largest_score(scores, b)
+    if status:
+        refuse(out, b)
+        return math.nan, status
+    buffers, places = work
+    kth, row = _kth_largest(scores, b, k, buffers[0]), scores[b]
+    n_above = 0
+    for j in range(row.size):
+        n_above += row[j] > kth
+    n_equal, count, total = k - n_above, 0, 0.0
+    for j in range(row.size):
+        is_equal = row[j] == kth and kth > -math.inf and n_equal > 0
+        if row[j] > kth or is_equal:
+            buffers[1, count], places[count] = exp(beta * (row[j] - top)), j
+            total += buffers[1, count]
+            count += 1
+            n_equal -= is_equal
+    for i in range(count):
+        buffers[1, i] /= total
+    finish(out, b, buffers[1], places, count)
+    return beta * top + log(total), DONE
+
+
+@kernel
+def k_subsets_row(scores, b, beta, parameters, out, work):
+    """SparseMAP over subsets of k: ``mu_i = clip(t_i - tau, 0, 1)`` with a sum of k."""
+    k = parameters[0]
+    top, status = largest_score(scores, b)
+    buffers, places = work
+    offsets, uppers = buffers[0], buffers[1]
+    kth = _kth_largest(scores, b, k, offsets) if status == DONE else top
+    if status == DONE and kth == -math.inf:
+        status = INFEASIBLE
+    if status:
+        refuse(out, b)
+        return math.nan, status
+    # tau is in (t_k - 1, t_k]: what lies further below has no weight
+    count = collect(scores, b, beta, kth, 1.0, offsets, places)
+    for i in range(count):
+        offsets[i], uppers[i] = -offsets[i], 1.0
+    tau = -1.0 if count == k else _threshold(offsets, uppers, count, 1.0 * k, -1.0, 0.0)
+    return _finish_capped(out, b, work, count, beta * kth, tau, 1.0 * k)
+
+
+@kernel
+def constrained_row(scores, b, beta, parameters, out, work):
+    """Constrained sparsemax, ``p_i = clip(t_i - tau, 0, u_i)`` with a sum of 1; u is row b of the bounds or the only."""
+    bounds = parameters[0]
+    bound = bounds[b if bounds.shape[0] > 1 else 0]
+    top, status = largest_score(scores, b)
+    buffers, places = work
+    offsets, uppers = buffers[0], buffers[1]
+    most, row = 0.0, scores[b]
+    for j in range(row.size):
+        most += bound[j] if row[j] > -math.inf else 0.0
+    if status == DONE and most < 1.0 - _SLACK:
+        status = INFEASIBLE
+    if status:
+        refuse(out, b)
+        return math.nan, status
+    target, reach, held = min(1.0, most), 1.0, 0.0
+    while True:  # until what lies within reach of the largest score can hold a sum of 1
+        count, held = collect(scores, b, beta, top, reach, offsets, places), 0.0
+        for i in range(count):
+            offsets[i], uppers[i] = -offsets[i], bound[places[i]]
+            held += min(uppers[i], offsets[i] + reach)
+        if held >= target or reach > 1e308:
+            break
+        reach *= 8.0
+    tau = -reach if held <= target else _threshold(offsets, uppers, count, target, -reach, 0.0)
+    return _finish_capped(out, b, work, count, beta * top, tau, 1.0)
+
+
+@kernel
+def _threshold(offsets, uppers, count, total, low, high):
+    """The tau at which ``sum clip(offset - tau, 0, upper)`` is `total`: Newton's method within a bracket.
+
+    The sum falls from piece to piece of a line, so the last step, on the right piece, is exact.
+    """
+    tau = low
+    for _ in range(_MOST_ITERATIONS):
+        mass, n_between = _mass(offsets, uppers, count, tau)
+        excess = mass - total
+        if abs(excess) <= 2.0**-52 * total:
+            break
+        low, high = (tau, high) if excess > 0.0 else (low, tau)
+        following = tau + excess / n_between if n_between else high
+        if not low < following < high:
+            following = 0.5 * (low + high)
+        if not low < following < high:
+            break
+        tau = following
+    return tau
+
+
+@kernel
+def _mass(offsets, uppers, count, tau):
+    mass, n_between = 0.0, 0
+    for i in range(count):
+        x = offsets[i] - tau
+        is_between = 0.0 < x < uppers[i]
+        mass += x if is_between else uppers[i] if x > 0.0 else 0.0
+        n_between += is_between
+    return mass, n_between
+
+
+@kernel
+def _finish_capped(out, b, work, count, reference, tau, total):
+    """Write the weights at a threshold; the conjugate is ``<t, mu> - (|mu|^2 - total) / 2``."""
+    buffers, places = work
+    offsets, uppers, weights = buffers[0], buffers[1], buffers[2]
+    product, square, mass = 0.0, 0.0, 0.0
+    for i in range(count):
+        mu = min(max(offsets[i] - tau, 0.0), uppers[i])
+        weights[i] = mu
+        product += mu * offsets[i]
+        square += mu * mu
+        mass += mu
+    finish(out, b, weights, places, count)
+    return reference * mass + product - 0.5 * (square - total), DONE

@@ -1,0 +1,22 @@
+"""Separations: maps from scores to weights, with their regularisers, losses, margins and derivatives."""
+
+from assocmem.separations.association import associate
+from assocmem.separations.base import Separation
+from assocmem.separations.elementwise import Exponential, Linear, Power
+from assocmem.separations.simplex import Entmax, Normmax, Softmax, Sparsemax
+from assocmem.separations.subsets import ConstrainedSparsemax, KSubsets, TopK
+
+__all__ = [
+    "ConstrainedSparsemax",
+    "Entmax",
+    "Exponential",
+    "KSubsets",
+    "Linear",
+    "Normmax",
+    "Power",
+    "Separation",
+    "Softmax",
+    "Sparsemax",
+    "TopK",
+    "associate",
+]

@@ -127,7 +127,7 @@ def constrained_row(scores, b, beta, parameters, out, work):
     if status:
         refuse(out, b)
         return math.nan, status
-    target, reach, held = min(1.0, most), 1.0, 0.0
+    target, reach, held, nearby = min(1.0, most), 1.0, 0.0, 0.0
     while True:  # until what lies within reach of the largest score can hold a sum of 1
         count, held = collect(scores, b, beta, top, reach, offsets, places), 0.0
         for i in range(count):
@@ -136,8 +136,18 @@ def constrained_row(scores, b, beta, parameters, out, work):
         if held >= target or reach > 1e308:
             break
         reach *= 8.0
-    tau = -reach if held <= target else _threshold(offsets, uppers, count, target, -reach, 0.0)
-    return _finish_capped(out, b, work, count, beta * top, tau, 1.0)
+    reference, tau = top, -reach
+    if held > target:
+        tau = _threshold(offsets, uppers, count, target, -reach, 0.0)
+        if reach > 1.0:  # far below the top: solve once more from nearby, where differences keep their digits
+            for i in range(count):
+                if 0.0 < offsets[i] - tau < uppers[i]:
+                    reference, nearby = row[places[i]], uppers[i]
+            if reference < top:
+                for i in range(count):
+                    offsets[i] = beta * (row[places[i]] - reference)
+                tau = _threshold(offsets, uppers, count, target, -2.0 * nearby, nearby)
+    return _finish_capped(out, b, work, count, beta * reference, tau, 1.0)
 
 
 @kernel

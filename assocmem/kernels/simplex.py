@@ -108,12 +108,14 @@ def softmax_row(scores, b, beta, parameters, out, work):
 
 @kernel
 def entmax_row(scores, b, beta, parameters, out, work):
-    """Entmax, ``p_i = [a t_i - tau]_+^(1/a)`` with ``a = alpha - 1 > 0`` the only parameter.
+    """Entmax, ``p_i = [a t_i - tau]_+^(1/a)`` with ``a = alpha - 1 >= 0`` the only parameter; a = 0 is softmax.
 
     With the largest weight w as the unknown, ``p_i = [w^a - a gap_i]_+^(1/a)``: no power overflows or vanishes for any
     a, and a -> 0 gives softmax without a change of formula.
     """
     a = parameters[0]
+    if a == 0.0:
+        return softmax_row(scores, b, beta, parameters, out, work)
     top, status = largest_score(scores, b)
     if status:
         refuse(out, b)

@@ -3,6 +3,7 @@
 from assocmem.separations.association import associate
 from assocmem.separations.base import Separation
 from assocmem.separations.elementwise import Exponential, Linear, Power
+from assocmem.separations.sequential import SequentialKSubsets
 from assocmem.separations.simplex import Entmax, Normmax, Softmax, Sparsemax
 from assocmem.separations.subsets import ConstrainedSparsemax, KSubsets, TopK
 
@@ -15,6 +16,7 @@ __all__ = [
     "Normmax",
     "Power",
     "Separation",
+    "SequentialKSubsets",
     "Softmax",
     "Sparsemax",
     "TopK",

@@ -16,7 +16,9 @@ _ABOVE = 1e-6  # by how much given weights may pass a bound, float32 ones includ
 
 
 @dataclass(frozen=True)
-class _Counted(Separation):
+class Counted(Separation):
+    """Separations with a number k of patterns."""
+
     k: int
 
     def __post_init__(self):
@@ -32,7 +34,7 @@ class _Counted(Separation):
 
 
 @dataclass(frozen=True)
-class TopK(_Counted):
+class TopK(Counted):
     """Softmax over the k largest scores, 0 elsewhere; of equal scores at the edge those that come first are in.
 
     It is the regularised argmax of the Shannon negentropy on distributions over at most k patterns, a set that is not
@@ -67,7 +69,7 @@ class TopK(_Counted):
 
 
 @dataclass(frozen=True)
-class KSubsets(_Counted):
+class KSubsets(Counted):
     r"""SparseMAP over subsets of k patterns: the point of their convex hull that is nearest to the scores.
 
     .. math:: \mu_i = \operatorname{clip}(t_i - \tau, 0, 1), \quad \sum_i \mu_i = k, \quad

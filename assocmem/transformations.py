@@ -67,7 +67,8 @@ class Identity(PostTransformation):
     row = staticmethod(identity_row)
 
     def potential(self, states):
-        return 0.5 * np.square(np.asarray(states, dtype=float)).sum(axis=-1)
+        with np.errstate(over="ignore"):  # a state that is about to leave the finite numbers
+            return 0.5 * np.square(np.asarray(states, dtype=float)).sum(axis=-1)
 
     conjugate = potential
 

@@ -113,7 +113,7 @@ def k_subsets_row(scores, b, beta, parameters, out, work):
 
 @kernel
 def constrained_row(scores, b, beta, parameters, out, work):
-    """Constrained sparsemax, ``p_i = clip(t_i - tau, 0, u_i)`` with a sum of 1; u is row b of the bounds or the only."""
+    """Constrained sparsemax, ``p_i = clip(t_i - tau, 0, u_i)`` with a sum of 1 and the bounds u of row b or of all."""
     bounds = parameters[0]
     bound = bounds[b if bounds.shape[0] > 1 else 0]
     top, status = largest_score(scores, b)

@@ -23,6 +23,7 @@ __all__ = [
     "INFEASIBLE",
     "MASKED",
     "NOT_FINITE",
+    "UNSOLVED",
     "collect",
     "entmax_row",
     "finish",

@@ -164,7 +164,7 @@ class _Retrieval:
 
     def advance(self, y: np.ndarray, progress: bool) -> None:
         n = len(y)
-        self.y, self.form, self.status = y, "units", np.full(n, RUNNING)
+        self.y, self.form, self.status = y.copy(), "units", np.full(n, RUNNING)
         self.n_steps, self.residual = np.zeros(n, dtype=np.int64), np.full(n, np.nan)
         self.paths, self.energies, self.times = [], [], []
         energy = np.full(n, np.nan)

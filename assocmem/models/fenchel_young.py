@@ -214,7 +214,8 @@ class HopfieldFenchelYoung(AssociativeMemory):
         else:
             gain, epsilon, n, _ = self._gram[1]
             potential = -gain * n * epsilon / np.sqrt(step.square / n + epsilon) if epsilon else 0.0
-        return potential - step.conjugate / self.beta + self.energy_offset
+        with np.errstate(invalid="ignore"):  # a state that is about to leave the finite numbers
+            return potential - step.conjugate / self.beta + self.energy_offset
 
     def states_from(self, y, form):
         if form == "units":

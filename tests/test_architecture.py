@@ -11,9 +11,10 @@ PACKAGE = Path(assocmem.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
 LAYERS = [
     ["jit"],
-    ["errors", "threads", "validation", "kernels", "random", "separations", "transformations", "integrators", "adaptive", "inputs", "images", "patterns"]
+    ["errors", "threads", "validation", "kernels", "random", "integrators", "adaptive", "inputs", "images"]
+    + ["separations", "transformations", "patterns"]
     + ["graphs", "hierarchy", "image_hierarchy"],
-    ["observables", "models", "learning", "provenance"],
+    ["observables", "models", "learning", "provenance", "recall"],
     ["ensemble", "checks", "run", "simulate", "retrieval"],
     ["analysis"],
     ["plotting"],

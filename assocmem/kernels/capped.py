@@ -13,7 +13,7 @@ import math
 from assocmem.jit import kernel
 from assocmem.kernels.bits import trailing_zeros
 from assocmem.kernels.elementary import exp, log
-from assocmem.kernels.reductions import LANES, lanes_above
+from assocmem.kernels.reductions import LANES, lanes_above, row_sum
 from assocmem.kernels.simplex import DONE, INFEASIBLE, collect, finish, largest_score, refuse
 
 __all__ = ["constrained_row", "k_subsets_row", "top_k_row"]
@@ -43,14 +43,17 @@ def _sift_down(heap, size, value):
 def _kth_largest(scores, b, k, heap):
     """The k-th largest score of a row without NaN, -inf if there are fewer than k that are not masked."""
     row, n = scores[b], scores.shape[1]
+    whole = n - n % LANES
     heap[:k] = -math.inf
-    # one by one until the heap is filled; then eight at a time, of which few can enter
-    first = min(n, -(-2 * k // LANES) * LANES)
-    for j in range(first):
-        if row[j] > heap[0]:
-            _sift_down(heap, k, row[j])
-    whole = first + (n - first) // LANES * LANES
-    for start in range(first, whole, LANES):
+    if k * LANES <= n:
+        for start in range(0, whole, LANES):
+            largest = row[start]
+            for j in range(start + 1, start + LANES):
+                largest = row[j] if row[j] > largest else largest
+            if largest > heap[0]:
+                _sift_down(heap, k, largest)
+        heap[:k] = heap[0]  # as many scores are at least this: few others pass it, and none has to fill the heap
+    for start in range(0, whole, LANES):
         mask = lanes_above(scores, b, start, heap[0])
         while mask:
             value = row[start + trailing_zeros(mask)]
@@ -107,7 +110,7 @@ def k_subsets_row(scores, b, beta, parameters, out, work):
     count = collect(scores, b, beta, kth, 1.0, offsets, places)
     for i in range(count):
         offsets[i], uppers[i] = -offsets[i], 1.0
-    tau = -1.0 if count == k else _threshold(offsets, uppers, count, 1.0 * k, -1.0, 0.0)
+    tau = -1.0 if count == k else _threshold(buffers, count, 1.0 * k, -1.0, 0.0)
     return _finish_capped(out, b, work, count, beta * kth, tau, 1.0 * k)
 
 
@@ -138,7 +141,7 @@ def constrained_row(scores, b, beta, parameters, out, work):
         reach *= 8.0
     reference, tau = top, -reach
     if held > target:
-        tau = _threshold(offsets, uppers, count, target, -reach, 0.0)
+        tau = _threshold(buffers, count, target, -reach, 0.0)
         if reach > 1.0:  # far below the top: solve once more from nearby, where differences keep their digits
             for i in range(count):
                 if 0.0 < offsets[i] - tau < uppers[i]:
@@ -146,19 +149,19 @@ def constrained_row(scores, b, beta, parameters, out, work):
             if reference < top:
                 for i in range(count):
                     offsets[i] = beta * (row[places[i]] - reference)
-                tau = _threshold(offsets, uppers, count, target, -2.0 * nearby, nearby)
+                tau = _threshold(buffers, count, target, -2.0 * nearby, nearby)
     return _finish_capped(out, b, work, count, beta * reference, tau, 1.0)
 
 
 @kernel
-def _threshold(offsets, uppers, count, total, low, high):
+def _threshold(buffers, count, total, low, high):
     """The tau at which ``sum clip(offset - tau, 0, upper)`` is `total`: Newton's method within a bracket.
 
     The sum falls from piece to piece of a line, so the last step, on the right piece, is exact.
     """
     tau = low
     for _ in range(_MOST_ITERATIONS):
-        mass, n_between = _mass(offsets, uppers, count, tau)
+        mass, n_between = _mass(buffers, count, tau)
         excess = mass - total
         if abs(excess) <= 2.0**-52 * total:
             break
@@ -173,14 +176,15 @@ def _threshold(offsets, uppers, count, total, low, high):
 
 
 @kernel
-def _mass(offsets, uppers, count, tau):
-    mass, n_between = 0.0, 0
+def _mass(buffers, count, tau):
+    """Sum of the weights at a threshold, and how many lie between their bounds."""
+    offsets, uppers, terms, flags = buffers[0], buffers[1], buffers[2], buffers[3]
     for i in range(count):
         x = offsets[i] - tau
-        is_between = 0.0 < x < uppers[i]
-        mass += x if is_between else uppers[i] if x > 0.0 else 0.0
-        n_between += is_between
-    return mass, n_between
+        low = x if x > 0.0 else 0.0
+        terms[i] = low if low < uppers[i] else uppers[i]
+        flags[i] = 1.0 if 0.0 < x < uppers[i] else 0.0
+    return row_sum(buffers, 2, count), row_sum(buffers, 3, count)
 
 
 @kernel

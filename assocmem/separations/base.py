@@ -55,7 +55,7 @@ class Separation:
 
     def scratch(self, n_patterns: int) -> tuple:
         """Arrays that the kernel works in."""
-        return np.empty((3, padded(n_patterns))), np.empty(padded(n_patterns), dtype=np.int64)
+        return np.empty((4, padded(n_patterns))), np.empty(padded(n_patterns), dtype=np.int64)
 
     def check_scores(self, shape: tuple[int, int]) -> None:
         """Raise ValueError if scores of a shape (row, pattern) do not fit the parameters."""

@@ -173,7 +173,10 @@ def test_patterns_are_fixed_if_and_only_if_they_are_separate_enough(separation, 
 @pytest.mark.parametrize("separation", ["entmax 1.5", "sparsemax", "normmax 5"])
 def test_retrieval_takes_one_update_from_where_the_gap_is_large_enough(separation):
     patterns = np.random.default_rng(5).standard_normal((15, 20))
-    model, cues = network(separation, patterns=patterns), patterns + 1.2 * np.random.default_rng(6).standard_normal((15, 20))
+    model, cues = (
+        network(separation, patterns=patterns),
+        patterns + 1.2 * np.random.default_rng(6).standard_normal((15, 20)),
+    )
     gaps = [naive.one_step_gap(q, patterns, i) for i, q in enumerate(cues)]
     is_exact = np.array(gaps) >= model.separation.margin / model.beta
     assert 2 < is_exact.sum() < 15

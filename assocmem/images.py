@@ -1,9 +1,12 @@
-"""Grey images that come with installed packages, cut into patches: the real data behind patterns."""
+"""Images that come with installed packages or in files of the user: the real data behind patterns."""
 
 from __future__ import annotations
 
 import gzip
+import hashlib
 import importlib
+from importlib import resources
+from pathlib import Path
 
 import numpy as np
 
@@ -11,6 +14,12 @@ PHOTOGRAPHS = {
     "matplotlib": ("grace_hopper.jpg", "s1045.ima.gz"),
     "scikit-learn": ("china.jpg", "flower.jpg"),
     "scikit-image": ("astronaut", "camera", "coffee", "chelsea", "rocket", "coins"),
+}
+IDX_IMAGES, IDX_LABELS = 2051, 2049  # first number of a file of 8-bit images or labels
+# by the MD5 of the file of test images as published
+IDX_NAMES = {
+    "9fb629c4189551a2d022fa330f9573f3": "MNIST",
+    "bef4ecab320f06d8554ea6380940ec79": "Fashion-MNIST",
 }
 
 
@@ -73,6 +82,54 @@ def digits() -> tuple[np.ndarray, np.ndarray]:
     """
     bunch = _optional_module("sklearn.datasets", "scikit-learn").load_digits()
     return bunch.images, bunch.target
+
+
+def packaged_photograph(file: str) -> np.ndarray:
+    """A colour photograph (row, column, channel), 8-bit, among the files of scikit-image; nothing is ever downloaded.
+
+    Raises
+    ------
+    ImportError
+        If scikit-image is missing; names the extra to install.
+    ValueError
+        If the installed version ships no such file.
+    """
+    _optional_module("skimage", "scikit-image")
+    path = resources.files("skimage") / "data" / file
+    if not path.is_file():
+        raise ValueError(f"file must be one that ships with the installed scikit-image, got {file}")
+    with path.open("rb") as stream:
+        return np.asarray(importlib.import_module("PIL.Image").open(stream).convert("RGB"))
+
+
+def read_idx(path: Path) -> np.ndarray:
+    """Images (image, row, column) or labels (image,), 8-bit, of a file in the idx format, compressed or not.
+
+    Raises
+    ------
+    ValueError
+        If the header is not that of 8-bit images or labels, or there are fewer or more of them than it says.
+    """
+    content = path.read_bytes()
+    content = gzip.decompress(content) if content.startswith(b"\x1f\x8b") else content
+    magic = int.from_bytes(content[:4], "big")
+    n_dimensions = {IDX_IMAGES: 3, IDX_LABELS: 1}.get(magic)
+    if n_dimensions is None or len(content) < 4 + 4 * n_dimensions:
+        raise ValueError(
+            f"{path} must begin like an idx file of images ({IDX_IMAGES}) or labels ({IDX_LABELS}), got {magic}"
+        )
+    header = np.frombuffer(content, ">i4", count=n_dimensions, offset=4)
+    shape = tuple(int(n) for n in header)
+    values = np.frombuffer(content, np.uint8, offset=4 + 4 * n_dimensions)
+    if values.size != np.prod(shape):
+        what = "pixels" if n_dimensions == 3 else "labels"
+        raise ValueError(f"{path} must hold {np.prod(shape)} {what} as its header says, got {values.size}")
+    return values.reshape(shape)
+
+
+def known_idx(path: Path) -> str:
+    """ "MNIST" or "Fashion-MNIST" where the file is their published file of test images, its own name otherwise."""
+    return IDX_NAMES.get(hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest(), path.name)
 
 
 def nearly_square(n_pixels: int) -> tuple[int, int]:

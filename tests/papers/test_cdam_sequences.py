@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from assocmem.images import photograph
+from assocmem.images import photograph, read_idx
 from assocmem.papers.base import Run
 from assocmem.papers.cdam import automaton, images, video
 from assocmem.papers.cdam.network import at_setting, network_seeds, noisy_cues, with_settings
@@ -102,20 +102,40 @@ def test_frames_are_run_through_as_by_the_equations(run):
 def test_images_are_read_from_their_format(run, data, rng):
     values = rng.integers(0, 256, (3, 4, 5))
     write_idx(data / images.FILE, values)
-    np.testing.assert_array_equal(images.read_idx(data / images.FILE), values)
+    np.testing.assert_array_equal(read_idx(data / images.FILE), values)
     scaled, name = images.load_images(run)
     np.testing.assert_array_equal(scaled, values / values.max())
     assert name == images.FILE
 
 
-def test_a_file_of_labels_or_a_torn_file_is_refused(data):
+def test_labels_and_files_that_are_not_compressed_are_read_too(data, rng):
+    labels, path = rng.integers(0, 10, 40), data / "labels"
+    write_idx(path, labels, magic=2049)
+    np.testing.assert_array_equal(read_idx(path), labels)
+    path.write_bytes(gzip.decompress(path.read_bytes()))
+    np.testing.assert_array_equal(read_idx(path), labels)
+
+
+def test_a_file_of_something_else_or_a_torn_file_is_refused(data):
     path = data / images.FILE
-    write_idx(path, np.zeros((3, 4, 5)), magic=2049)
-    with pytest.raises(ValueError, match=r"must begin like an idx file of images \(2051\), got \[2049\]"):
-        images.read_idx(path)
-    path.write_bytes(gzip.compress(gzip.decompress(path.read_bytes())[:-7].replace(b"\x08\x01", b"\x08\x03", 1)))
+    write_idx(path, np.zeros((3, 4, 5)), magic=2052)
+    message = r"must begin like an idx file of images \(2051\) or labels \(2049\), got 2052"
+    with pytest.raises(ValueError, match=message):
+        read_idx(path)
+    for torn in (b"", b"\x00\x00\x08\x03\x00"):
+        path.write_bytes(torn)
+        with pytest.raises(ValueError, match="must begin like an idx file"):
+            read_idx(path)
+    write_idx(path, np.zeros((3, 4, 5)))
+    path.write_bytes(gzip.decompress(path.read_bytes())[:-7])
     with pytest.raises(ValueError, match="must hold 60 pixels as its header says, got 53"):
-        images.read_idx(path)
+        read_idx(path)
+
+
+def test_labels_in_place_of_images_are_refused(run, data):
+    write_idx(data / images.FILE, np.zeros(9), magic=2049)
+    with pytest.raises(ValueError, match="must hold images, got labels"):
+        images.load_images(run)
 
 
 def test_every_image_is_joined_to_its_nearest(rng):

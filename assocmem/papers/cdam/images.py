@@ -13,10 +13,7 @@ being the paper's), or else the digits of scikit-learn, of 8 x 8 pixels.
 
 from __future__ import annotations
 
-import gzip
-import hashlib
 from itertools import product
-from pathlib import Path
 
 import numpy as np
 import xarray as xr
@@ -24,7 +21,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy.spatial.distance import cdist
 
-from assocmem.images import digits
+from assocmem.images import digits, known_idx, read_idx
 from assocmem.models.cdam import CDAM
 from assocmem.papers.base import Claim, Experiment, Run, sampling_tolerance
 from assocmem.papers.cdam.network import (
@@ -43,7 +40,6 @@ from assocmem.retrieval import retrieve
 from assocmem.simulate import iterate
 
 FILE = "t10k-images-idx3-ubyte.gz"
-FASHION_MD5 = "bef4ecab320f06d8554ea6380940ec79"  # as published with the data
 FASHION, DIGITS = "Fashion-MNIST", "digits of scikit-learn"
 MOSTLY_HETERO = (0.1, 0.9)
 SETTINGS = (AUTO, (0.9, 0.1), NARROW, MOSTLY_HETERO)
@@ -96,27 +92,9 @@ def load_images(run: Run) -> tuple[np.ndarray, str]:
         images = digits()[0].astype(float)
         return images / images.max(), DIGITS
     images = read_idx(path).astype(float)
-    is_fashion = hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest() == FASHION_MD5
-    return images / images.max(), FASHION if is_fashion else FILE
-
-
-def read_idx(path: Path) -> np.ndarray:
-    """Images (image, row, column), 8-bit, of a compressed file in the idx format.
-
-    Raises
-    ------
-    ValueError
-        If the header is not that of 8-bit images, or there are fewer or more pixels than it says.
-    """
-    content = gzip.decompress(path.read_bytes())
-    header = np.frombuffer(content[:16], ">i4")
-    if header.size != 4 or header[0] != 2051:
-        raise ValueError(f"{path} must begin like an idx file of images (2051), got {header[:1].tolist()}")
-    shape = tuple(int(n) for n in header[1:])
-    pixels = np.frombuffer(content, np.uint8, offset=16)
-    if pixels.size != np.prod(shape):
-        raise ValueError(f"{path} must hold {np.prod(shape)} pixels as its header says, got {pixels.size}")
-    return pixels.reshape(shape)
+    if images.ndim != 3:
+        raise ValueError(f"{path} must hold images, got labels")
+    return images / images.max(), known_idx(path)
 
 
 def nearest_neighbour_graph(patterns: np.ndarray) -> np.ndarray:

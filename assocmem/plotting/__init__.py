@@ -1,6 +1,7 @@
 """Figures of labelled results: functions that take data and axes and return the axes."""
 
 from assocmem.plotting.graphs import circular_layout, plot_graph, plot_matrix, spectral_order, stress_layout
+from assocmem.plotting.landscape import plot_basins, plot_energy
 from assocmem.plotting.network import plot_balance, plot_eigenvalues, plot_history, plot_weights
 from assocmem.plotting.phase_diagram import plot_phase_diagram, plot_phases
 from assocmem.plotting.retrieval import plot_image, plot_retrieval_curve
@@ -35,8 +36,10 @@ __all__ = [
     "label_panels",
     "make_figure",
     "plot_balance",
+    "plot_basins",
     "plot_bundle",
     "plot_eigenvalues",
+    "plot_energy",
     "plot_graph",
     "plot_history",
     "plot_image",

@@ -12,6 +12,10 @@ import pytest
 
 import assocmem
 from assocmem import jit
+from assocmem.kernels.capped import constrained_row, k_subsets_row, top_k_row
+from assocmem.kernels.matmul import leaky_matmul, matmul, matmul_single
+from assocmem.kernels.sequential_subsets import sequential_subsets_row
+from assocmem.kernels.simplex import entmax_row, normmax_row, softmax_row
 
 SCRIPT = """
 import sys, numpy as np
@@ -295,3 +299,13 @@ def test_cached_kernels_of_one_factory_are_not_taken_for_each_other(tmp_path):
     assert (run("two"), run("three")) == ([2.0], [3.0])
     assert run("two", "three") == [2.0, 3.0]
     assert run("three", "two") == [3.0, 2.0]
+
+
+@pytest.mark.parametrize("product", [matmul, matmul_single, leaky_matmul], ids=lambda f: f.__name__)
+def test_products_can_be_cached(product):
+    assert jit.fingerprint(product) is not None
+
+
+def test_separations_can_be_cached():
+    rows = (softmax_row, entmax_row, normmax_row, k_subsets_row, constrained_row, top_k_row, sequential_subsets_row)
+    assert [row.__name__ for row in rows if jit.fingerprint(row) is None] == []

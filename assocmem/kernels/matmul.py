@@ -31,7 +31,6 @@ def _vector_width() -> int:
 
 WIDTH = _vector_width()
 CACHE_LINE, PAGE = 64, 4096  # bytes
-_FLOAT_TYPES = {types.float64: ir.DoubleType(), types.float32: ir.FloatType()}
 
 
 def aligned_empty(shape: tuple[int, ...], dtype=np.float64) -> np.ndarray:
@@ -69,7 +68,8 @@ def _tile(rows, vectors, finish, element=types.float64, width=WIDTH):
         for array in (x, w, out):
             if not isinstance(array, types.Array) or (array.dtype, array.ndim, array.layout) != (element, 2, "C"):
                 raise TypingError(f"matmul needs C-contiguous {element} arrays of two dimensions, got {array}")
-        code = _tile_code(rows, ir.VectorType(_FLOAT_TYPES[element], width), vectors, finish)
+        scalar = ir.FloatType() if element == types.float32 else ir.DoubleType()
+        code = _tile_code(rows, ir.VectorType(scalar, width), vectors, finish)
         return types.void(x, w, out, extra, types.intp, types.intp), code
 
     return tile

@@ -17,7 +17,7 @@ __all__ = ["LANES", "lanes_above", "padded", "row_maximum", "row_sum"]
 
 LANES = 8
 _DOUBLES = ir.VectorType(ir.DoubleType(), LANES)
-_ELEMENTS = {types.float64: (ir.DoubleType(), 8), types.float32: (ir.FloatType(), 4)}
+_FLOATS = (types.float64, types.float32)
 
 
 def padded(n: int) -> int:
@@ -26,7 +26,7 @@ def padded(n: int) -> int:
 
 
 def _check_rows(array):
-    if not isinstance(array, types.Array) or array.dtype not in _ELEMENTS or (array.ndim, array.layout) != (2, "C"):
+    if not isinstance(array, types.Array) or array.dtype not in _FLOATS or (array.ndim, array.layout) != (2, "C"):
         raise TypingError(f"rows need a C-contiguous float64 or float32 array of two dimensions, got {array}")
 
 
@@ -37,7 +37,7 @@ def _row_start(context, builder, kind, array, row):
 
 def _load(builder, dtype, start, column):
     """Eight values from `column` on, as float64."""
-    element, alignment = _ELEMENTS[dtype]
+    element, alignment = (ir.FloatType(), 4) if dtype == types.float32 else (ir.DoubleType(), 8)
     pointer = vector_pointer(builder, builder.gep(start, [column]), ir.VectorType(element, LANES), 0)
     values = builder.load(pointer, align=alignment)
     return values if dtype == types.float64 else builder.fpext(values, _DOUBLES)

@@ -55,9 +55,10 @@ def plot_energy(
     """
     x, y = _places(energy, "energy")
     values = np.ma.masked_invalid(energy.to_numpy())
-    if not np.ma.ptp(values) > 0:
+    low, high = values.min(), values.max()
+    if not low < high:
         raise ValueError("energy must have different values")
-    levels = values.min() + np.ptp(values) * np.linspace(0.0, 1.0, n_levels + 1) ** power
+    levels = low + (high - low) * np.linspace(0.0, 1.0, n_levels + 1) ** power
     colours = matplotlib.colormaps[colour_map].resampled(n_levels)
     ax.contourf(x, y, values, levels=levels, cmap=colours, norm=BoundaryNorm(levels, n_levels))
     if border is not None:

@@ -5,6 +5,9 @@ is the indicator of a ball: the energy is -Omega*(beta X q) / beta inside and in
 function everywhere, with the border of the ball. It is concave, so that its minima over the ball lie on the border,
 where all states are after one update.
 
+The first problem and its cue are symmetric. Where the symmetric state is a saddle (2-normmax without normalisation), it
+is left after some hundred updates by round-off.
+
 The published code has the 2-norm in the negentropy of every normmax. For 5-normmax this is not the energy that the
 network descends: its gradient is not q - X^T p, and is infinite where a weight vanishes.
 """

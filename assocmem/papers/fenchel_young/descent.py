@@ -30,7 +30,7 @@ from assocmem.separations import (
 )
 from assocmem.transformations import Identity, L2Normalization, LayerNormalization, RMSNormalization, Sign, Tanh
 
-N_NETWORKS = {"quick": 5, "paper": 200}
+N_NETWORKS = {"quick": 20, "paper": 200}
 N_CUES, STEPS = 5, 10
 BOUNDED = {
     "softmax": Softmax(),
@@ -59,7 +59,6 @@ POSTS = {
     "layer norm": LayerNormalization(),
 }
 MARKERS = dict(zip(POSTS, "osD^v<", strict=True))
-EARLIER_ROUND_OFF = 4e-14  # largest rise of an earlier run of 200 networks, absolute
 FLOOR = 1e-18
 
 

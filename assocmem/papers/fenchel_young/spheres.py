@@ -50,15 +50,17 @@ def measure(run: Run) -> xr.Dataset:
     items = [(n_units, rngs[number]) for number, n_units in enumerate(np.repeat(units, n_sets))]
     found = run.map(lambda item: _numbers(*item, MOST[run.scale]), items, label="spheres")
     sparse, classical = np.array(found).reshape(len(units), n_sets, 2).transpose(2, 0, 1)
-    kissing = [_kissing(n, rng) for n, rng in zip(KISSING_UNITS[run.scale], rngs, strict=False)]
+    kissing_units = KISSING_UNITS[run.scale]
+    rngs = generators(run, "kissing", len(kissing_units))
+    kissing = [_kissing(n, rng) for n, rng in zip(kissing_units, rngs, strict=True)]
     return xr.Dataset(
         {
             "n_sparse": (("units", "set"), sparse),
             "n_classical": (("units", "set"), classical),
-            "n_kissing": ("kissing_units", [2 * n * (n - 1) for n in KISSING_UNITS[run.scale]]),
+            "n_kissing": ("kissing_units", [2 * n * (n - 1) for n in kissing_units]),
             "kissing": ("kissing_units", kissing),
         },
-        {"units": list(units), "kissing_units": list(KISSING_UNITS[run.scale])},
+        {"units": list(units), "kissing_units": list(kissing_units)},
     )
 
 

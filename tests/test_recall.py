@@ -5,8 +5,10 @@ import pytest
 import xarray as xr
 
 from assocmem.images import digits
+from assocmem.jit import fingerprint
+from assocmem.kernels.recall import constrained_recall_loop, free_recall_loop, sequential_recall_loop
 from assocmem.recall import constrained_free_recall, free_recall, sequential_recall
-from assocmem.separations import Entmax, KSubsets, Linear, Normmax, Softmax, Sparsemax
+from assocmem.separations import Entmax, KSubsets, Linear, Normmax, SequentialKSubsets, Softmax, Sparsemax
 from tests import naive_fenchel_young as naive
 from tests import naive_separations
 
@@ -201,3 +203,13 @@ def test_bad_arguments_of_single_recalls_are_named():
 def test_scores_that_overflow_are_reported():
     with pytest.raises(ValueError, match="scores could not be separated in round 0"):
         sequential_recall(1e100 * random_patterns(), Softmax(), beta=1e200)
+
+
+# compilation
+
+
+def test_loops_can_be_cached():
+    pairs, rows = SequentialKSubsets.row, (Softmax.row, Entmax.row)
+    loops = [(constrained_recall_loop,), *((free_recall_loop, row) for row in rows)]
+    loops += [(sequential_recall_loop, row, pairs) for row in rows]
+    assert [loop for loop in loops if fingerprint(*loop) is None] == []

@@ -42,7 +42,10 @@ def _write_scores(weights, gram, scores, buffers):
 
 @kernel
 def _replace(weights, following):
-    """Copy the following weights to `weights`; return whether that changes any."""
+    """Copy the following weights to `weights`; return whether that changes any.
+
+    Equal weights have equal scores: once a step has changed nothing, none of those left out would.
+    """
     old, new, count = weights[0], following[0], 0
     for j in range(old.size):
         count += old[j] != new[j]
@@ -57,25 +60,11 @@ def _read_out(weights, n_steps, readout, largest, r):
     largest[r] = weights[0, winner]
 
 
-def _settling(row):
-    """Kernel that updates weights `n_inner` times."""
-
-    @kernel
-    def settle(weights, gram, beta, parameters, n_inner, scores, work, buffers):
-        """Return how many steps were made, the last of which changes nothing unless there are `n_inner`, and a status.
-
-        Equal weights give equal scores: once a step has changed nothing, none of those left out would.
-        """
-        for step in range(n_inner):
-            _write_scores(weights, gram, scores, buffers)
-            _, status = row(scores, 0, beta, parameters, scores, work)
-            if status != DONE:
-                return step, status
-            if not _replace(weights, scores):
-                return step + 1, status
-        return n_inner, DONE
-
-    return settle
+@kernel
+def _penalise(scores, trace, penalty):
+    row = scores[0]
+    for j in range(row.size):
+        row[j] -= penalty * trace[j]
 
 
 def free_recall_loop(row):
@@ -85,24 +74,25 @@ def free_recall_loop(row):
     steps ``w = separation(beta K w)``. `state` holds w (1, pattern) and a (pattern,). Returns the number of rounds
     completed and a status.
     """
-    settle = _settling(row)
 
     def loop(gram, settings, parameters, state, readout, largest, scores, work, buffers):
         beta, penalty, rate, n_inner = settings
         weights, trace = state
         for r in range(readout.shape[0]):
-            _write_scores(weights, gram, scores, buffers)
-            for j in range(trace.size):
-                scores[0, j] -= penalty * trace[j]
-            _, status = row(scores, 0, beta, parameters, weights, work)
-            if status != DONE:
-                return r, status
-            for j in range(trace.size):
-                trace[j] = rate * weights[0, j] + (1.0 - rate) * trace[j]
-            n_steps, status = settle(weights, gram, beta, parameters, n_inner, scores, work, buffers)
-            if status != DONE:
-                return r, status
-            _read_out(weights, n_steps, readout, largest, r)
+            for step in range(n_inner + 1):
+                _write_scores(weights, gram, scores, buffers)
+                if step == 0:
+                    _penalise(scores, trace, penalty)
+                _, status = row(scores, 0, beta, parameters, scores, work)
+                if status != DONE:
+                    return r, status
+                has_changed = _replace(weights, scores)
+                if step == 0:
+                    for j in range(trace.size):
+                        trace[j] = rate * weights[0, j] + (1.0 - rate) * trace[j]
+                elif not has_changed:
+                    break
+            _read_out(weights, step, readout, largest, r)
         return readout.shape[0], DONE
 
     return loop
@@ -115,15 +105,19 @@ def constrained_recall_loop():
     and u, both (1, pattern); `left` gets the sum of u after each round. Returns the number of rounds completed and a
     status.
     """
-    settle = _settling(constrained_row)
 
     def loop(gram, settings, state, readout, largest, left, scores, work, buffers):
         beta, n_inner = settings
         weights, upper = state
         for r in range(readout.shape[0]):
-            n_steps, status = settle(weights, gram, beta, (upper,), n_inner, scores, work, buffers)
-            if status != DONE:
-                return r, status
+            n_steps, has_changed = 0, True
+            while has_changed and n_steps < n_inner:
+                _write_scores(weights, gram, scores, buffers)
+                _, status = constrained_row(scores, 0, beta, (upper,), scores, work)
+                if status != DONE:
+                    return r, status
+                has_changed = _replace(weights, scores)
+                n_steps += 1
             left[r] = 0.0
             for j in range(upper.shape[1]):
                 upper[0, j] = max(upper[0, j] - weights[0, j], 0.0)
@@ -142,23 +136,26 @@ def sequential_recall_loop(row, pair_row):
     a (pattern,) and room for mu (1, pattern); `parameters` and `works` are those of both kernels. Returns the number of
     rounds completed and a status.
     """
-    settle = _settling(row)
 
     def loop(gram, settings, parameters, state, readout, largest, scores, works, buffers):
         beta, inner_beta, penalty, rate, bonus, n_inner = settings
         weights, trace, pair = state
         for r in range(readout.shape[0]):
             _write_scores(weights, gram, scores, buffers)
-            for j in range(trace.size):
-                scores[0, j] -= penalty * trace[j]
+            _penalise(scores, trace, penalty)
             _, status = pair_row(scores, 0, beta, parameters[1], pair, works[1])
             if status != DONE:
                 return r, status
             for j in range(trace.size):
                 weights[0, j] = pair[0, j] - weights[0, j]
-            n_steps, status = settle(weights, gram, inner_beta, parameters[0], n_inner, scores, works[0], buffers)
-            if status != DONE:
-                return r, status
+            n_steps, has_changed = 0, True
+            while has_changed and n_steps < n_inner:
+                _write_scores(weights, gram, scores, buffers)
+                _, status = row(scores, 0, inner_beta, parameters[0], scores, works[0])
+                if status != DONE:
+                    return r, status
+                has_changed = _replace(weights, scores)
+                n_steps += 1
             for j in range(trace.size):
                 change = pair[0, j] - bonus * weights[0, j]
                 trace[j] = rate * change + (1.0 - rate) * trace[j]

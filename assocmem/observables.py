@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from assocmem.jit import compile_loop
-from assocmem.kernels.matmul import matmul
+from assocmem.kernels.matmul import matmul, product_loop
 
 __all__ = ["OBSERVABLES", "Observable", "check_observables", "pattern_overlap", "resolve_observables"]
 
@@ -75,7 +75,7 @@ def pattern_overlap(patterns, activation: Callable[[np.ndarray], np.ndarray] | N
             )
         y = np.ascontiguousarray((y if activation is None else activation(y))[..., : patterns.shape[1]])
         products = np.empty((y[..., 0].size, len(patterns)))
-        compile_loop(_product_loop)(y.reshape(-1, y.shape[-1]), transposed, products)
+        compile_loop(product_loop, matmul)(y.reshape(-1, y.shape[-1]), transposed, products)
         scale = np.sqrt(np.square(y).sum(axis=-1))[..., None] * norms
         with np.errstate(invalid="ignore", divide="ignore"):
             return products.reshape(*y.shape[:-1], len(patterns)) / scale
@@ -142,10 +142,3 @@ def check_observables(observables: dict[str, Observable], y: np.ndarray, state: 
             dim = observable.dimension(name)
             if dim in RESERVED or sizes.setdefault(dim, value.shape[2]) != value.shape[2]:
                 raise ValueError(f"observables[{name!r}] must have a dimension of its own size and name, got {dim!r}")
-
-
-def _product_loop():
-    def loop(y, weights, out):
-        matmul(y, weights, out)
-
-    return loop

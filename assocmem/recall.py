@@ -4,18 +4,16 @@ import numpy as np
 import xarray as xr
 
 from assocmem.jit import compile_loop
-from assocmem.kernels.matmul import aligned_empty, matmul, weights_from
-from assocmem.kernels.recall import constrained_recall_loop, free_recall_loop, product_loop, sequential_recall_loop
+from assocmem.kernels.matmul import aligned_empty, matmul, product_loop, weights_from
+from assocmem.kernels.recall import constrained_recall_loop, free_recall_loop, sequential_recall_loop
 from assocmem.kernels.reductions import padded
 from assocmem.kernels.simplex import DONE
 from assocmem.provenance import run_attributes
 from assocmem.separations import ConstrainedSparsemax, Separation, SequentialKSubsets
-from assocmem.threads import default_threads, worker_map
+from assocmem.separations.base import run_on_threads
 from assocmem.validation import check_finite, check_integer, check_positive, labelled_array
 
 __all__ = ["constrained_free_recall", "free_recall", "sequential_recall"]
-
-_PRODUCTS_FOR_THREADS = 2**24  # multiplications for each thread, below which starting it costs more than it saves
 
 
 def free_recall(
@@ -282,12 +280,7 @@ def _gram(x, threads):
     """Products (pattern, pattern) between patterns; the same bits for any number of threads."""
     n = len(x)
     weights, gram, loop = weights_from(x), aligned_empty((n, n)), compile_loop(product_loop, matmul)
-    most = max(1, n * x.size // _PRODUCTS_FOR_THREADS)
-    n_parts = min(default_threads() if threads is None else threads, n, most)
-    edges = [n * i // n_parts for i in range(n_parts + 1)]
-    with worker_map(n_parts) as mapping:
-        slices = [slice(start, stop) for start, stop in zip(edges[:-1], edges[1:], strict=True)]
-        mapping(lambda rows: loop(x[rows], weights, gram[rows]), slices)
+    run_on_threads(lambda rows: loop(x[rows], weights, gram[rows]), (n, n), threads)
     if not np.all(np.isfinite(gram)):
         raise ValueError("patterns must have finite products with each other; those of large ones overflow")
     return gram

@@ -18,7 +18,7 @@ from numba.core.errors import TypingError
 from assocmem.jit import intrinsic, kernel
 from assocmem.kernels.bits import fma
 
-__all__ = ["aligned_empty", "leaky_matmul", "matmul", "matmul_single", "weights_from"]
+__all__ = ["aligned_empty", "leaky_matmul", "matmul", "matmul_single", "product_loop", "weights_from"]
 
 
 def _vector_width() -> int:
@@ -288,3 +288,12 @@ def leaky_matmul(x, weights, y, drive, stimulus, leak, out):
     _single_row(x, weights, out)
     for j in range(out.shape[1]):
         out[0, j] = (out[0, j] + drive[j] + stimulus[0, j] - y[0, j]) * leak[j]
+
+
+def product_loop(product):
+    """Loop that makes one product by `matmul` or `matmul_single`."""
+
+    def loop(x, weights, out):
+        product(x, weights, out)
+
+    return loop

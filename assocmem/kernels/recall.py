@@ -14,16 +14,7 @@ from assocmem.kernels.association import mix, winner_and_support
 from assocmem.kernels.capped import constrained_row
 from assocmem.kernels.simplex import DONE
 
-__all__ = ["constrained_recall_loop", "free_recall_loop", "product_loop", "sequential_recall_loop"]
-
-
-def product_loop(product):
-    """Loop that makes the rows of a matrix product."""
-
-    def loop(x, weights, out):
-        product(x, weights, out)
-
-    return loop
+__all__ = ["constrained_recall_loop", "free_recall_loop", "sequential_recall_loop"]
 
 
 @kernel

@@ -7,7 +7,7 @@ import numpy as np
 
 from assocmem.jit import compile_loop
 from assocmem.kernels.association import gram_loop
-from assocmem.kernels.matmul import matmul, matmul_single, weights_from
+from assocmem.kernels.matmul import matmul, matmul_single, product_loop, weights_from
 from assocmem.models.associative import AssociativeMemory, ReadOut
 from assocmem.separations import Entmax, KSubsets, Normmax, Separation, Softmax, Sparsemax
 from assocmem.separations.association import Association, Step, over_blocks
@@ -221,7 +221,7 @@ class HopfieldFenchelYoung(AssociativeMemory):
         if form == "units":
             return y
         states = np.empty((len(y), self.n_units), self.dtype)
-        compile_loop(_product_loop, self._product)(y, self.association.values_from, states)
+        compile_loop(product_loop, self._product)(y, self.association.values_from, states)
         self.post.apply_in_place(states)
         return states
 
@@ -244,7 +244,7 @@ class HopfieldFenchelYoung(AssociativeMemory):
     def _score_gaps(self, states, n_sets, threads):
         """Gaps between the n_sets-th score and the next (trajectory,), without beta."""
         gaps = np.empty(len(states))
-        loop = compile_loop(_product_loop, self._product)
+        loop = compile_loop(product_loop, self._product)
 
         def run(rows, scores, work, places):
             loop(states[rows], self.association.weights_from, scores)
@@ -275,7 +275,7 @@ class HopfieldFenchelYoung(AssociativeMemory):
                 offset = shift * x.sum(axis=1)
                 x = x - x.mean(axis=1, keepdims=True)
         gram = np.empty((self.n_patterns, self.n_patterns))
-        compile_loop(_product_loop, matmul)(x, weights_from(x), gram)
+        compile_loop(product_loop, matmul)(x, weights_from(x), gram)
         return weights_from(gram.astype(self.dtype)), (gain, epsilon, self.n_units, offset)
 
     def _step_with_weights(self, y, threads):
@@ -304,10 +304,3 @@ class HopfieldFenchelYoung(AssociativeMemory):
         if not np.all(np.isfinite(states)):
             raise ValueError(f"states must be finite, got {np.count_nonzero(~np.isfinite(states))} other values")
         return np.ascontiguousarray(states)
-
-
-def _product_loop(product):
-    def loop(x, weights, out):
-        product(x, weights, out)
-
-    return loop

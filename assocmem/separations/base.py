@@ -29,7 +29,6 @@ class Separation:
 
     row: Callable  # kernel (scores, b, beta, parameters, out, work) -> (value, status)
     jvp_row: Callable  # kernel (weights, b, parameters, tangent, out)
-    takes_masks = True
 
     @property
     def margin(self) -> float:

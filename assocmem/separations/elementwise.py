@@ -14,8 +14,6 @@ __all__ = ["Exponential", "Linear", "Power"]
 class _Elementwise(Separation):
     """The conjugate is a sum of potentials F(t_i) and the weights are F'(t_i); no masks, no fixed sum."""
 
-    takes_masks = False
-
     @property
     def total(self):
         return np.nan

@@ -176,7 +176,7 @@ def plot(dataset: xr.Dataset) -> Figure:
         for ax, (title, weights) in zip(axes, shown.items(), strict=False):
             _write_text(ax, part.word.values, weights.to_numpy() > 0, part.is_marked.to_numpy() > 0)
             ax.set_title(title)
-        _plot_curves(dataset, axes[4], mean_run_length(dataset), "mean length of runs (words)")
+        _plot_curves(dataset, axes[4], mean_run_length(dataset), "mean run (words)")
         _plot_curves(dataset, axes[5], dataset.overlap_f1, "overlap with marks, $F_1$")
         figure.legend(*axes[4].get_legend_handles_labels(), ncols=3, loc="outside lower center")
         label_panels(axes)

@@ -206,6 +206,8 @@ def plot_all(main: list[tuple[str, xr.DataArray]], posts: xr.DataArray, *, x: st
                 ax.set_xlabel(xlabel)
             for ax in grid[:, 0]:
                 ax.set_ylabel("retrieved")
-            part.legend(*grid[0, 0].get_legend_handles_labels(), ncols=n_columns, loc="outside lower center")
+            part.legend(
+                *grid[0, 0].get_legend_handles_labels(), ncols=n_columns, loc="outside lower center", handlelength=3.5
+            )
         label_panels(np.concatenate([panels.ravel(), others.ravel()]))
     return figure

@@ -1,15 +1,16 @@
-"""State of a training run: position, best network so far and history, kept in one file."""
+"""Checkpoints: arrays in one file, and the state of a run that trains a balanced network."""
 
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 import xarray as xr
 
 from assocmem.learning.objective import Evaluation
 
-__all__ = ["TrainingState", "checked_path"]
+__all__ = ["TrainingState", "checked_path", "load_arrays", "save_arrays"]
 
 TERMS = ("velocity", "stability", "frobenius", "spread", "retrieval")
 _SCALARS = ("stage", "cost", *TERMS, "residual")
@@ -32,6 +33,37 @@ def checked_path(checkpoint: str | Path | None) -> Path | None:
     if not path.parent.is_dir() or path.is_dir():
         raise ValueError(f"checkpoint must be a file in a folder that exists, got {path}")
     return path
+
+
+def save_arrays(path: str | Path, fingerprint: str, **arrays: np.ndarray) -> None:
+    """Write arrays to `path` (npz) in one step: an interrupted write leaves the old file."""
+    path = Path(path)
+    partial = path.with_name(path.name + ".partial")
+    with partial.open("wb") as file:
+        np.savez(file, fingerprint=np.array(fingerprint), **arrays)
+    os.replace(partial, path)
+
+
+def load_arrays(path: str | Path, fingerprint: str) -> dict[str, np.ndarray]:
+    """Arrays of a file of `save_arrays`.
+
+    Raises
+    ------
+    ValueError
+        If the file is no checkpoint or belongs to a run with other arguments.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = dict(file)
+        found = str(arrays.pop("fingerprint"))
+    except (KeyError, OSError, ValueError, EOFError, BadZipFile) as error:
+        raise ValueError(f"checkpoint must be a file written by a training run, got {path}") from error
+    if found != fingerprint:
+        raise ValueError(
+            f"checkpoint must belong to a run with the same arguments, got {path} of a run with "
+            f"{found[:12]} instead of {fingerprint[:12]}; remove the file to begin anew"
+        )
+    return arrays
 
 
 @dataclass
@@ -84,20 +116,10 @@ class TrainingState:
 
     def save(self, path: str | Path, fingerprint: str) -> None:
         """Write the state to `path` (npz) in one step: an interrupted write leaves the old file."""
-        path = Path(path)
-        partial = path.with_name(path.name + ".partial")
         history = {f"history_{name}": np.array(values) for name, values in self.records.items()}
-        with partial.open("wb") as file:
-            np.savez(
-                file,
-                fingerprint=np.array(fingerprint),
-                vector=self.vector,
-                best=self.best,
-                rank=np.array(self.rank),
-                position=np.array([self.stage, self.iteration, self.repeats]),
-                **history,
-            )
-        os.replace(partial, path)
+        position = np.array([self.stage, self.iteration, self.repeats])
+        arrays = {"vector": self.vector, "best": self.best, "rank": np.array(self.rank), "position": position}
+        save_arrays(path, fingerprint, **arrays, **history)
 
     @classmethod
     def load(cls, path: str | Path, fingerprint: str) -> "TrainingState":
@@ -108,18 +130,12 @@ class TrainingState:
         ValueError
             If the file is no checkpoint or belongs to a run with other arguments.
         """
+        arrays = load_arrays(path, fingerprint)
         try:
-            with np.load(path, allow_pickle=False) as file:
-                arrays = dict(file)
-            found, (stage, iteration, repeats) = str(arrays["fingerprint"]), arrays["position"]
+            stage, iteration, repeats = arrays["position"]
             records = {name: list(arrays[f"history_{name}"]) for name in (*_SCALARS, *_VECTORS)}
-        except (KeyError, OSError, ValueError, EOFError) as error:
+        except KeyError as error:
             raise ValueError(f"checkpoint must be a file written by train_balanced_ei, got {path}") from error
-        if found != fingerprint:
-            raise ValueError(
-                f"checkpoint must belong to a run with the same arguments, got {path} of a run with "
-                f"{found[:12]} instead of {fingerprint[:12]}; remove the file to begin anew"
-            )
         rank = tuple(float(value) for value in arrays["rank"])
         return cls(arrays["vector"], arrays["best"], rank, int(stage), int(iteration), int(repeats), records)
 

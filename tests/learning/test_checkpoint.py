@@ -120,5 +120,5 @@ def test_checkpoint_of_another_run_is_refused(tmp_path, change):
 def test_other_files_are_refused(tmp_path):
     path = tmp_path / "run.npz"
     path.write_text("not a checkpoint")
-    with pytest.raises(ValueError, match="checkpoint must be a file written by train_balanced_ei"):
+    with pytest.raises(ValueError, match="checkpoint must be a file written by a training run"):
         train(path)

@@ -1,0 +1,25 @@
+"""Layers of trained networks, with hand-derived gradients."""
+
+from assocmem.networks.associations import Association, SeparationAssociation, WindowAssociation
+from assocmem.networks.base import Chain, Context, Layer, Vector
+from assocmem.networks.hopfield import HopfieldAssociation, HopfieldMemory, HopfieldPooling
+from assocmem.networks.layers import Dropout, Flatten, Gelu, LayerNorm, LinearMap, Relu
+
+__all__ = [
+    "Association",
+    "Chain",
+    "Context",
+    "Dropout",
+    "Flatten",
+    "Gelu",
+    "HopfieldAssociation",
+    "HopfieldMemory",
+    "HopfieldPooling",
+    "Layer",
+    "LayerNorm",
+    "LinearMap",
+    "Relu",
+    "SeparationAssociation",
+    "Vector",
+    "WindowAssociation",
+]

@@ -2,6 +2,7 @@
 
 from assocmem.networks.associations import Association, SeparationAssociation, WindowAssociation
 from assocmem.networks.base import Chain, Context, Layer, Vector
+from assocmem.networks.feature_association import FeatureAssociation
 from assocmem.networks.hopfield import HopfieldAssociation, HopfieldMemory, HopfieldPooling
 from assocmem.networks.layers import Dropout, Flatten, Gelu, LayerNorm, LinearMap, Relu
 
@@ -10,6 +11,7 @@ __all__ = [
     "Chain",
     "Context",
     "Dropout",
+    "FeatureAssociation",
     "Flatten",
     "Gelu",
     "HopfieldAssociation",

@@ -15,7 +15,7 @@ from assocmem.separations.base import Separation
 from assocmem.separations.subsets import Counted
 from assocmem.validation import check_finite, check_integer, check_positive
 
-__all__ = ["Association", "SeparationAssociation", "WindowAssociation", "selected"]
+__all__ = ["Association", "SeparationAssociation", "WindowAssociation", "selected", "summed"]
 
 AssociationPullback = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray, np.ndarray]]
 
@@ -201,6 +201,11 @@ class WindowAssociation(Association):
         for o in self._offsets():
             total[..., o : o + length, :] += weights[..., o, None] * cues
         return total[..., self.radius : self.radius + length, :]
+
+
+def summed(gradient: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """A gradient summed over the axes in front along which its argument was broadcast."""
+    return gradient.sum(axis=tuple(range(gradient.ndim - len(shape)))) if gradient.ndim > len(shape) else gradient
 
 
 def _inner(a, b):

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from assocmem.networks.associations import Association, SeparationAssociation
+from assocmem.networks.associations import Association, SeparationAssociation, summed
 from assocmem.networks.base import Context, Layer, Parameters, part, prefixed
 from assocmem.networks.layers import LinearMap
 from assocmem.validation import check_integer
@@ -67,7 +67,7 @@ class _Heads(Layer):
 
             to_evoked = _split(back("out", gradient), self.n_heads)
             to_cue, to_key, to_value = (
-                _joined(_summed(g, x.shape)) for g, x in zip(associate_pullback(to_evoked), split, strict=True)
+                _joined(summed(g, x.shape)) for g, x in zip(associate_pullback(to_evoked), split, strict=True)
             )
             to_cues = back("cue", to_cue)
             return to_cues, back("key", to_key + back("value", to_value)), own
@@ -84,11 +84,6 @@ def _joined(array: np.ndarray) -> np.ndarray:
     """The inverse of `_split`."""
     array = np.swapaxes(array, -2, -3)
     return array.reshape(*array.shape[:-2], -1)
-
-
-def _summed(gradient: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """A gradient summed over the axes in front along which its argument was broadcast."""
-    return gradient.sum(axis=tuple(range(gradient.ndim - len(shape)))) if gradient.ndim > len(shape) else gradient
 
 
 def _among_keys(context: Context) -> np.ndarray | None:

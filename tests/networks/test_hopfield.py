@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 
+from assocmem.features import EluFeatures, PositiveRandomFeatures, ReluFeatures
 from assocmem.networks import (
     Context,
+    FeatureAssociation,
     HopfieldAssociation,
     HopfieldMemory,
     HopfieldPooling,
@@ -27,9 +29,11 @@ ASSOCIATIONS = {
     "3-subsets": SeparationAssociation(KSubsets(3), 0.3),
     "top half": SeparationAssociation(Softmax(), 0.7, top_share=0.5),
     "random half": SeparationAssociation(Softmax(), 0.7, masked_share=0.5),
+    "linear": FeatureAssociation(EluFeatures(), 0.7),
+    "positive features": FeatureAssociation(PositiveRandomFeatures(11, seed=2), 0.7),
+    "relu features": FeatureAssociation(ReluFeatures(11, seed=2), 0.7),
     "window": WindowAssociation(2, Softmax(), 0.7),
 }
-AMONG_SEQUENCES = {"window"}
 
 
 def pytest_ids(mapping):
@@ -69,6 +73,16 @@ def test_missing_keys_have_no_influence(name):
     whole, _ = association.forward(cues, keys, values, is_there[:, None, :], context())
     part, _ = association.forward(cues[1:, :5], keys[1:, :5], values[1:, :5], None, context())
     np.testing.assert_allclose(whole[1, :5], part[0], rtol=1e-12, atol=1e-14)
+
+
+def test_feature_association_is_the_double_loop():
+    features = PositiveRandomFeatures(11, seed=2)
+    y, _ = FeatureAssociation(features, 0.7).forward(CUES, KEYS, VALUES, None, Context())
+    for b in range(2):
+        for i in range(3):
+            raw = [features(np.sqrt(0.7) * CUES[b, i]) @ features(np.sqrt(0.7) * KEYS[b, k]) for k in range(7)]
+            expected = sum(r * value for r, value in zip(raw, VALUES[b], strict=True)) / sum(raw)
+            np.testing.assert_allclose(y[b, i], expected, rtol=1e-12)
 
 
 def test_window_is_the_softmax_over_near_keys():

@@ -4,7 +4,7 @@ from assocmem.networks.associations import Association, SeparationAssociation, W
 from assocmem.networks.base import Chain, Context, Layer, Vector
 from assocmem.networks.feature_association import FeatureAssociation
 from assocmem.networks.hopfield import HopfieldAssociation, HopfieldMemory, HopfieldPooling
-from assocmem.networks.layers import Dropout, Flatten, Gelu, LayerNorm, LinearMap, Relu
+from assocmem.networks.layers import Dropout, Flatten, Gelu, LayerNorm, LinearMap, Places, Relu
 
 __all__ = [
     "Association",
@@ -20,6 +20,7 @@ __all__ = [
     "Layer",
     "LayerNorm",
     "LinearMap",
+    "Places",
     "Relu",
     "SeparationAssociation",
     "Vector",

@@ -11,7 +11,7 @@ from scipy.special import erf
 from assocmem.networks.base import Layer
 from assocmem.validation import check_boolean, check_finite, check_integer, check_positive
 
-__all__ = ["Dropout", "Flatten", "Gelu", "LayerNorm", "LinearMap", "Relu"]
+__all__ = ["Dropout", "Flatten", "Gelu", "LayerNorm", "LinearMap", "Places", "Relu"]
 
 
 @dataclass(frozen=True)
@@ -156,3 +156,31 @@ class Flatten(Layer):
 
     def forward(self, parameters, x, context):
         return x.reshape(len(x), -1), lambda gradient: (gradient.reshape(x.shape), {})
+
+
+@dataclass(frozen=True)
+class Places(Layer):
+    """Sequences (item, place, unit) plus a learned vector for each place.
+
+    Parameters
+    ----------
+    n_places, n_units : int, >= 1
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a size is no such integer.
+    """
+
+    n_places: int
+    n_units: int
+
+    def __post_init__(self):
+        check_integer("n_places", self.n_places, 1)
+        check_integer("n_units", self.n_units, 1)
+
+    def initial(self, rng):
+        return {"vectors": rng.standard_normal((self.n_places, self.n_units))}
+
+    def forward(self, parameters, x, context):
+        return x + parameters["vectors"], lambda gradient: (gradient, {"vectors": gradient.sum(axis=0)})

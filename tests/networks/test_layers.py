@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from assocmem.networks import Chain, Context, Dropout, Flatten, Gelu, LayerNorm, LinearMap, Relu, Vector
+from assocmem.networks import Chain, Context, Dropout, Flatten, Gelu, LayerNorm, LinearMap, Places, Relu, Vector
 from tests.networks.gradients import check_layer, context
 
 RNG = np.random.default_rng(1)
 X = RNG.standard_normal((3, 4, 5))
-LAYERS = [LinearMap(5, 3), LayerNorm(5), Gelu(), Relu(), Dropout(0.4), Flatten()]
+LAYERS = [LinearMap(5, 3), LayerNorm(5), Gelu(), Relu(), Dropout(0.4), Flatten(), Places(4, 5)]
 
 
 @pytest.mark.parametrize("layer", LAYERS, ids=lambda layer: type(layer).__name__)

@@ -1,0 +1,16 @@
+"""Estimators with the conventions of scikit-learn, on networks with Hopfield layers.
+
+They need scikit-learn: ``pip install "assocmem[learn]"``.
+"""
+
+try:
+    import sklearn  # noqa: F401
+except ImportError as error:
+    raise ImportError('estimators need scikit-learn: pip install "assocmem[learn]"') from error
+
+from assocmem.estimators.bag_classifier import HopfieldBagClassifier
+from assocmem.estimators.bags import Bags
+from assocmem.estimators.classifier import HopfieldClassifier
+from assocmem.estimators.forecaster import HopfieldForecaster
+
+__all__ = ["Bags", "HopfieldBagClassifier", "HopfieldClassifier", "HopfieldForecaster"]

@@ -3,10 +3,12 @@
 They need scikit-learn: ``pip install "assocmem[learn]"``.
 """
 
+from assocmem.images import MissingExtra
+
 try:
     import sklearn  # noqa: F401
 except ImportError as error:
-    raise ImportError('estimators need scikit-learn: pip install "assocmem[learn]"') from error
+    raise MissingExtra('estimators need scikit-learn: pip install "assocmem[learn]"') from error
 
 from assocmem.estimators.bag_classifier import HopfieldBagClassifier
 from assocmem.estimators.bags import Bags

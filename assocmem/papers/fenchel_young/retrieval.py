@@ -200,12 +200,13 @@ def plot_all(main: list[tuple[str, xr.DataArray]], posts: xr.DataArray, *, x: st
         for row, name in zip(others, posts.images.values, strict=True):
             for ax, separation in zip(row, SIMPLEX, strict=True):
                 plot_posts(posts.sel(images=name), ax, separation, x=x)
-                ax.set(title=f"{name}, {separation}", xscale=xscale)
+                ax.set(title=separation, xscale=xscale)
+            row[0].set_ylabel(f"{name}\nretrieved")
         for part, grid, n_columns in ((upper, panels, 5), (lower, others, 5)):
             for ax in grid[-1]:
                 ax.set_xlabel(xlabel)
             for ax in grid[:, 0]:
-                ax.set_ylabel("retrieved")
+                ax.set_ylabel(ax.get_ylabel() or "retrieved")
             part.legend(
                 *grid[0, 0].get_legend_handles_labels(), ncols=n_columns, loc="outside lower center", handlelength=3.5
             )

@@ -1,0 +1,18 @@
+"""Scans over parameters: any function in, one labelled Dataset out, resumable, on any executor."""
+
+from assocmem.scan.designs import Design, Grid, RandomDesign, Zipped
+from assocmem.scan.running import Cost, ScanError, ScanInterrupted, scan, scan_cost
+from assocmem.scan.store import StoreError
+
+__all__ = [
+    "Cost",
+    "Design",
+    "Grid",
+    "RandomDesign",
+    "ScanError",
+    "ScanInterrupted",
+    "StoreError",
+    "Zipped",
+    "scan",
+    "scan_cost",
+]

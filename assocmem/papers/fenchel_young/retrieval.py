@@ -195,7 +195,8 @@ def plot_all(main: list[tuple[str, xr.DataArray]], posts: xr.DataArray, *, x: st
         for row, (title, part) in zip(panels, main, strict=True):
             for ax, name in zip(row, part.images.values, strict=True):
                 plot_networks(part.sel(images=name), ax, x=x)
-                ax.set(title=f"{name}, {title}", xscale=xscale)
+                ax.set(title=name, xscale=xscale)
+            row[0].set_ylabel("\n".join([*title.split(", "), "retrieved"]))
         others = lower.subplots(n_images, len(SIMPLEX), sharex=True, sharey=True, squeeze=False)
         for row, name in zip(others, posts.images.values, strict=True):
             for ax, separation in zip(row, SIMPLEX, strict=True):
@@ -205,8 +206,6 @@ def plot_all(main: list[tuple[str, xr.DataArray]], posts: xr.DataArray, *, x: st
         for part, grid, n_columns in ((upper, panels, 5), (lower, others, 5)):
             for ax in grid[-1]:
                 ax.set_xlabel(xlabel)
-            for ax in grid[:, 0]:
-                ax.set_ylabel(ax.get_ylabel() or "retrieved")
             part.legend(
                 *grid[0, 0].get_legend_handles_labels(), ncols=n_columns, loc="outside lower center", handlelength=3.5
             )

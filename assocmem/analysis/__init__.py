@@ -38,6 +38,7 @@ from assocmem.analysis.interference import (
 )
 from assocmem.analysis.linear_noise import linear_noise_covariance
 from assocmem.analysis.one_step_sampling import sampled_one_step_accuracy
+from assocmem.analysis.lyapunov import lyapunov_exponents
 from assocmem.analysis.overlap import correlation, overlap
 from assocmem.analysis.projection import principal_axes, project
 from assocmem.analysis.retrieval import identify, is_retrieved, recall_error, retrieved_fraction
@@ -67,6 +68,7 @@ __all__ = [
     "largest_stable_eta",
     "limiting_correlations",
     "linear_noise_covariance",
+    "lyapunov_exponents",
     "majority_overlaps",
     "metastability_index",
     "one_hot_activity",

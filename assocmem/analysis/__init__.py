@@ -37,8 +37,8 @@ from assocmem.analysis.interference import (
     total_interference_distribution,
 )
 from assocmem.analysis.linear_noise import linear_noise_covariance
-from assocmem.analysis.one_step_sampling import sampled_one_step_accuracy
 from assocmem.analysis.lyapunov import lyapunov_exponents
+from assocmem.analysis.one_step_sampling import sampled_one_step_accuracy
 from assocmem.analysis.overlap import correlation, overlap
 from assocmem.analysis.projection import principal_axes, project
 from assocmem.analysis.retrieval import identify, is_retrieved, recall_error, retrieved_fraction

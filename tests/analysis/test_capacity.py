@@ -1,0 +1,166 @@
+"""Proportions and capacities against SciPy, made-up curves, and memories whose capacity is known."""
+
+import numpy as np
+import pytest
+import xarray as xr
+from scipy.stats import binomtest
+
+from assocmem import HopfieldFenchelYoung
+from assocmem.analysis.capacity import (
+    Criterion,
+    capacity_curve,
+    capacity_threshold,
+    extrapolated_capacity,
+    overlap_criterion,
+)
+from assocmem.analysis.proportions import grouped_proportion, wilson_interval
+from assocmem.separations import Linear
+from assocmem.transformations import Sign
+
+
+@pytest.mark.parametrize(("k", "n"), [(0, 10), (3, 10), (10, 10), (450, 1000)])
+@pytest.mark.parametrize("confidence", [0.9, 0.95])
+def test_wilson_interval_is_that_of_scipy(k, n, confidence):
+    expected = binomtest(k, n).proportion_ci(confidence, method="wilson")
+    np.testing.assert_allclose(wilson_interval(k, n, confidence=confidence), expected, atol=1e-12)
+
+
+def test_without_trials_nothing_is_known():
+    assert wilson_interval(0, 0) == (0, 1)
+
+
+def test_independent_trials_in_groups_count_nearly_in_full():
+    rng = np.random.default_rng(0)
+    successes = rng.binomial(50, 0.4, 400)
+    rate, low, high, effective = grouped_proportion(successes, np.full(400, 50))
+    assert rate == successes.sum() / 20000
+    assert effective > 0.85 * 20000  # the ratio of variances of 400 groups scatters by 7 %
+    assert low < 0.4 < high
+
+
+def test_groups_that_succeed_or_fail_as_a_whole_count_as_one_trial_each():
+    successes = np.repeat([0, 50], [60, 40])
+    rate, low, high, effective = grouped_proportion(successes, np.full(100, 50))
+    assert effective == pytest.approx(99, rel=0.02)
+    np.testing.assert_allclose([low, high], wilson_interval(40, 100), atol=0.002)
+    assert grouped_proportion(np.full(7, 50), np.full(7, 50))[3] == 7
+
+
+def test_grouped_intervals_cover():
+    rng = np.random.default_rng(1)
+    covered = 0
+    for _ in range(400):
+        rates = rng.beta(3, 2, 30)
+        _, low, high, _ = grouped_proportion(rng.binomial(20, rates), np.full(30, 20))
+        covered += low <= 0.6 <= high
+    assert covered / 400 > 0.95 - 4 * np.sqrt(0.95 * 0.05 / 400)
+
+
+def signs(n_units):
+    return lambda n, seed: np.sign(np.random.default_rng(seed).standard_normal((n, n_units)))
+
+
+def made_up(n_units, midpoint, width):
+    """A system that retrieves each pattern with a probability that is known."""
+
+    def recall(patterns, cues, seed):
+        p = 1 / (1 + np.exp((len(patterns) / n_units - midpoint) / width))
+        return cues * np.where(np.random.default_rng(seed).random((len(cues), 1)) < p, 1.0, -1.0)
+
+    return recall
+
+
+def test_a_made_up_threshold_is_found():
+    numbers = [2, 4, 6, 8, 10, 12, 14, 16]
+    curve = capacity_curve(made_up(100, 0.09, 0.02), numbers, make_patterns=signs(100), width=0.05, most_sets=400)
+    found = capacity_threshold(curve)
+    assert abs(float(found.threshold) - 0.09) < 4 * float(found.threshold_error) < 0.02
+    assert abs(float(found.slope_width) - 0.02) < 4 * float(found.slope_width_error)
+    other = capacity_threshold(curve, probability=0.8)
+    assert float(other.threshold) == pytest.approx(0.09 - 0.02 * np.log(4), abs=0.006)
+    assert np.all((curve.high - curve.low).values <= 0.1)
+
+
+def test_more_sets_are_made_only_where_they_are_needed():
+    curve = capacity_curve(made_up(100, 0.05, 0.01), [1, 5, 12], make_patterns=signs(100), width=0.1)
+    assert curve.n_sets.values[1] > curve.n_sets.values[2]
+    assert np.count_nonzero(np.isfinite(curve.n_retrieved), axis=1).tolist() == curve.n_sets.values.tolist()
+
+
+def test_extrapolation_finds_the_limit_of_thresholds():
+    def threshold(n_units):
+        draws = 0.14 + 2.0 / n_units + 0.001 * np.random.default_rng(n_units).standard_normal(100)
+        values = {"threshold": 0.14 + 2.0 / n_units, "threshold_error": 0.001, "threshold_draws": ("draw", draws)}
+        return xr.Dataset(values, attrs={"n_units": n_units})
+
+    found = extrapolated_capacity([threshold(n) for n in (50, 100, 200, 400)])
+    assert float(found.capacity) == pytest.approx(0.14, abs=1e-12)
+    assert float(found.amplitude) == pytest.approx(2.0, abs=1e-9)
+    # of the intercept of a line, from four values with an error of 0.001
+    design = np.stack([np.ones(4), 1 / np.array([50, 100, 200, 400])], axis=1)
+    expected = 0.001 * np.sqrt(np.linalg.inv(design.T @ design)[0, 0])
+    assert float(found.capacity_error) == pytest.approx(expected, rel=0.3)
+
+
+def test_the_classical_network_retrieves_below_and_fails_above_its_capacity():
+    def recall(patterns, cues, seed):
+        return HopfieldFenchelYoung(patterns, separation=Linear(), post=Sign()).retrieve(cues, steps=30).state.values
+
+    curve = capacity_curve(recall, [20, 90], make_patterns=signs(400), criterion=overlap_criterion(0.9), most_sets=6)
+    assert curve["load"].values.tolist() == [0.05, 0.225]
+    assert curve.retrieved.values[0] == 1  # below 0.138 patterns a unit
+    assert curve.retrieved.values[1] < 0.05
+
+
+def test_cues_may_be_fewer_and_corrupted():
+    seen = []
+
+    def recall(patterns, cues, seed):
+        seen.append((patterns, cues))
+        return patterns[: len(cues)]
+
+    settings = {"n_cues": 2, "fewest_sets": 1, "most_sets": 1, "make_cues": lambda patterns, seed: -patterns}
+    curve = capacity_curve(recall, [3], make_patterns=signs(10), criterion=Criterion("any", exactly), **settings)
+    patterns, cues = seen[0]
+    np.testing.assert_array_equal(cues, -patterns[:2])
+    assert curve.n_cued.values.tolist() == [[2]]
+    assert curve.attrs["criterion"] == "any"
+
+
+def exactly(states, patterns):
+    return (states == patterns).all(axis=1)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"n_patterns": []}, "n_patterns must be increasing numbers, at least one"),
+        ({"n_patterns": [3, 2]}, "n_patterns must be increasing numbers"),
+        ({"n_patterns": [0]}, "n_patterns must be an integer >= 1"),
+        ({"width": 0.0}, "width must be > 0"),
+        ({"fewest_sets": 5, "most_sets": 3}, "fewest_sets must be at most most_sets = 3, got 5"),
+        ({"recall": lambda patterns, cues, seed: cues[0]}, "recall must return states of the shape of the cues"),
+    ],
+)
+def test_bad_arguments_of_a_curve_are_refused(settings, message):
+    arguments = {"recall": made_up(10, 0.1, 0.1), "n_patterns": [1, 2], "make_patterns": signs(10), **settings}
+    with pytest.raises((TypeError, ValueError), match=message):
+        capacity_curve(arguments.pop("recall"), arguments.pop("n_patterns"), **arguments)
+
+
+def test_bad_arguments_of_fits_are_refused():
+    curve = capacity_curve(made_up(10, 5.0, 0.1), [1, 2], make_patterns=signs(10))
+    with pytest.raises(ValueError, match="curve must pass through the probability 0.5, got fractions from 1 to 1"):
+        capacity_threshold(curve)
+    with pytest.raises(ValueError, match=r"probability must be in \(0, 1\), got 1.0"):
+        capacity_threshold(curve, probability=1.0)
+    with pytest.raises(ValueError, match="thresholds must be of two or more different sizes"):
+        extrapolated_capacity([])
+    with pytest.raises(ValueError, match="least must be at most 1"):
+        overlap_criterion(1.5)
+    with pytest.raises(ValueError, match="n_successes must be from 0 to n_trials"):
+        wilson_interval(3, 2)
+    with pytest.raises(ValueError, match=r"confidence must be in \(0, 1\)"):
+        wilson_interval(1, 2, confidence=1.0)
+    with pytest.raises(ValueError, match="n_trials must have a sum > 0"):
+        grouped_proportion([0], [0])

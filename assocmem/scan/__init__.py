@@ -1,6 +1,7 @@
 """Scans over parameters: any function in, one labelled Dataset out, resumable, on any executor."""
 
 from assocmem.scan.designs import Design, Grid, RandomDesign, Zipped
+from assocmem.scan.phase_diagram import phase_diagram
 from assocmem.scan.running import Cost, ScanError, ScanInterrupted, scan, scan_cost
 from assocmem.scan.store import StoreError
 
@@ -13,6 +14,7 @@ __all__ = [
     "ScanInterrupted",
     "StoreError",
     "Zipped",
+    "phase_diagram",
     "scan",
     "scan_cost",
 ]

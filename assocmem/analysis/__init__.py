@@ -1,6 +1,8 @@
 """Measures of states, trajectories and attractors; arrays or Datasets in, labelled results out."""
 
 from assocmem.analysis.balance import balance, excitatory_abscissa
+from assocmem.analysis.basins import basin_fraction, basin_radius, basin_slice
+from assocmem.analysis.capacity import capacity_curve, capacity_threshold, extrapolated_capacity, overlap_criterion
 from assocmem.analysis.cdam_theory import (
     cluster_profile,
     dwell_counts,
@@ -21,6 +23,7 @@ from assocmem.analysis.clusters import (
     sequence_statistics,
     support_count,
 )
+from assocmem.analysis.continuation import follow_fixed_point
 from assocmem.analysis.energy import audit_energy
 from assocmem.analysis.fixed_points import find_fixed_points, spectrum
 from assocmem.analysis.interference import (
@@ -41,6 +44,7 @@ from assocmem.analysis.lyapunov import lyapunov_exponents
 from assocmem.analysis.one_step_sampling import sampled_one_step_accuracy
 from assocmem.analysis.overlap import correlation, overlap
 from assocmem.analysis.projection import principal_axes, project
+from assocmem.analysis.proportions import wilson_interval
 from assocmem.analysis.retrieval import identify, is_retrieved, recall_error, retrieved_fraction
 from assocmem.analysis.variability import across_trial_variance, variance_ratio
 
@@ -51,7 +55,12 @@ __all__ = [
     "attractor_clusters",
     "audit_energy",
     "balance",
+    "basin_fraction",
+    "basin_radius",
+    "basin_slice",
     "cancelling_pull",
+    "capacity_curve",
+    "capacity_threshold",
     "child_stability_threshold",
     "cluster_accuracy",
     "cluster_profile",
@@ -59,8 +68,10 @@ __all__ = [
     "crosstalk_variance",
     "dwell_counts",
     "excitatory_abscissa",
+    "extrapolated_capacity",
     "feedforward_weights",
     "find_fixed_points",
+    "follow_fixed_point",
     "identify",
     "inter_class_distribution",
     "interference_distribution",
@@ -75,6 +86,7 @@ __all__ = [
     "one_step_accuracy",
     "optimal_pull",
     "overlap",
+    "overlap_criterion",
     "participation_ratio",
     "principal_axes",
     "project",
@@ -89,5 +101,6 @@ __all__ = [
     "support_count",
     "total_interference_distribution",
     "variance_ratio",
+    "wilson_interval",
     "winner_track",
 ]

@@ -1,7 +1,7 @@
 """Associative-memory dynamics: compiled, reproducible simulation of memory networks.
 
-The root holds what most programs need. The modules `patterns`, `hierarchy`, `graphs`, `learning`, `analysis`,
-`plotting` and `papers` are imported by name.
+The root holds what most programs need. The modules `patterns`, `hierarchy`, `graphs`, `separations`, `learning`,
+`estimators`, `scan`, `analysis`, `plotting` and `papers` are imported by name.
 """
 
 from assocmem.inputs import OrnsteinUhlenbeck, Schedule, SteadyState
@@ -10,9 +10,14 @@ from assocmem.kernels.activations import PowerLaw, SoftplusSquared
 from assocmem.models.balanced_ei import BalancedEI
 from assocmem.models.base import Flow, FunctionFlow, FunctionMap, Map
 from assocmem.models.cdam import CDAM
+from assocmem.models.classical import ClassicalHopfield
+from assocmem.models.feature_hopfield import FeatureHopfield
 from assocmem.models.fenchel_young import HopfieldFenchelYoung
+from assocmem.models.multi_head import MultiHeadHopfield
+from assocmem.models.nonparametric import NonparametricHopfield, window_retrieval
 from assocmem.models.push_pull import PushPull
 from assocmem.models.push_pull_discrete import DiscretePushPull
+from assocmem.models.support_vector import SupportVectorMemory
 from assocmem.observables import Observable, pattern_overlap
 from assocmem.retrieval import retrieve
 from assocmem.simulate import DivergedError, SimulationInterrupted, iterate, simulate
@@ -20,13 +25,17 @@ from assocmem.simulate import DivergedError, SimulationInterrupted, iterate, sim
 __all__ = [
     "CDAM",
     "BalancedEI",
+    "ClassicalHopfield",
     "DiscretePushPull",
     "DivergedError",
+    "FeatureHopfield",
     "Flow",
     "FunctionFlow",
     "FunctionMap",
     "HopfieldFenchelYoung",
     "Map",
+    "MultiHeadHopfield",
+    "NonparametricHopfield",
     "Observable",
     "OrnsteinUhlenbeck",
     "PowerLaw",
@@ -35,9 +44,11 @@ __all__ = [
     "SimulationInterrupted",
     "SoftplusSquared",
     "SteadyState",
+    "SupportVectorMemory",
     "iterate",
     "kernel",
     "pattern_overlap",
     "retrieve",
     "simulate",
+    "window_retrieval",
 ]

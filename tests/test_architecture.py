@@ -12,11 +12,12 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 LAYERS = [
     ["jit"],
     ["errors", "threads", "validation", "kernels", "random", "integrators", "adaptive", "inputs", "images"]
-    + ["separations", "transformations", "patterns"]
+    + ["separations", "transformations", "features", "feature_association", "masks", "similarities", "variants", "patterns"]
     + ["graphs", "hierarchy", "image_hierarchy"],
-    ["observables", "models", "learning", "provenance", "recall"],
+    ["observables", "models", "networks", "learning", "provenance", "recall", "torch"],
+    ["estimators"],
     ["ensemble", "checks", "run", "simulate", "retrieval"],
-    ["analysis"],
+    ["analysis", "scan"],
     ["plotting"],
     ["papers", "bench", "warmup"],
     ["cli"],

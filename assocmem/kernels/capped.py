@@ -11,59 +11,15 @@ Malaviya, Ferreira & Martins (2018), Sparse and constrained attention, ACL: cons
 import math
 
 from assocmem.jit import kernel
-from assocmem.kernels.bits import trailing_zeros
 from assocmem.kernels.elementary import exp, log
-from assocmem.kernels.reductions import LANES, lanes_above, row_sum
+from assocmem.kernels.reductions import row_sum
+from assocmem.kernels.selection import kth_largest
 from assocmem.kernels.simplex import DONE, INFEASIBLE, collect, finish, largest_score, refuse
 
 __all__ = ["constrained_row", "k_subsets_row", "top_k_row"]
 
 _SLACK = 1e-9  # by how much upper bounds may miss a sum of 1, which is what is left after many subtractions
 _MOST_ITERATIONS = 2000  # bisections of the whole range of floats; Newton's method takes a few
-
-
-@kernel
-def _sift_down(heap, size, value):
-    """Put `value` in place of the smallest of a heap."""
-    i = 0
-    while True:
-        child = 2 * i + 1
-        if child >= size:
-            break
-        if child + 1 < size and heap[child + 1] < heap[child]:
-            child += 1
-        if not heap[child] < value:
-            break
-        heap[i] = heap[child]
-        i = child
-    heap[i] = value
-
-
-@kernel
-def _kth_largest(scores, b, k, heap):
-    """The k-th largest score of a row without NaN, -inf if there are fewer than k that are not masked."""
-    row, n = scores[b], scores.shape[1]
-    whole = n - n % LANES
-    heap[:k] = -math.inf
-    if k * LANES <= n:
-        for start in range(0, whole, LANES):
-            largest = row[start]
-            for j in range(start + 1, start + LANES):
-                largest = row[j] if row[j] > largest else largest
-            if largest > heap[0]:
-                _sift_down(heap, k, largest)
-        heap[:k] = heap[0]  # as many scores are at least this: few others pass it, and none has to fill the heap
-    for start in range(0, whole, LANES):
-        mask = lanes_above(scores, b, start, heap[0])
-        while mask:
-            value = row[start + trailing_zeros(mask)]
-            if value > heap[0]:
-                _sift_down(heap, k, value)
-            mask &= mask - 1
-    for j in range(whole, n):
-        if row[j] > heap[0]:
-            _sift_down(heap, k, row[j])
-    return heap[0]
 
 
 @kernel
@@ -75,7 +31,7 @@ def top_k_row(scores, b, beta, parameters, out, work):
         refuse(out, b)
         return math.nan, status
     buffers, places = work
-    kth, row = _kth_largest(scores, b, k, buffers[0]), scores[b]
+    kth, row = kth_largest(scores, b, k, buffers[0]), scores[b]
     n_above = 0
     for j in range(row.size):
         n_above += row[j] > kth
@@ -100,7 +56,7 @@ def k_subsets_row(scores, b, beta, parameters, out, work):
     top, status = largest_score(scores, b)
     buffers, places = work
     offsets, uppers = buffers[0], buffers[1]
-    kth = _kth_largest(scores, b, k, offsets) if status == DONE else top
+    kth = kth_largest(scores, b, k, offsets) if status == DONE else top
     if status == DONE and kth == -math.inf:
         status = INFEASIBLE
     if status:

@@ -18,7 +18,10 @@ __all__ = ["AssociativeMemory", "ReadOut"]
 
 @dataclass(frozen=True, eq=False)
 class ReadOut:
-    """What is told of the last states: arrays over trajectories, the weights (trajectory, pattern) on demand."""
+    """What is told of the last states: arrays over trajectories, the weights (trajectory, pattern) on demand.
+
+    The winner of a state from which no update leads, as its scores are not finite, is -1.
+    """
 
     energy: np.ndarray
     winner: np.ndarray
@@ -125,9 +128,10 @@ class AssociativeMemory:
             raise ValueError(f"on_divergence must be 'raise' or 'mark', got {on_divergence!r}")
         run = _Retrieval(self, engine, tol, every, steps, threads)
         run.advance(self.prepared(cues), progress)
+        run.read(has_weights=weights)
         if on_divergence == "raise":
             run.check_divergence()
-        return run.dataset(cues, has_weights=weights)
+        return run.dataset(cues)
 
     def check_states(self, name: str, states) -> np.ndarray:
         """Finite states (trajectory, unit) of the type of the model.
@@ -215,6 +219,21 @@ class _Retrieval:
             self.is_fixed.update(zip(patterns[unknown].tolist(), same.tolist(), strict=True))
         return np.array([self.is_fixed[int(pattern)] for pattern in patterns])[inverse]
 
+    def read(self, *, has_weights: bool) -> None:
+        """Read out the last states; those without finite scores count as diverged."""
+        self.states = self.memory.states_from(self.y, self.form)
+        is_finite = self.status != DIVERGED
+        found = self.memory.read_out(self.states[is_finite], has_weights=has_weights, threads=self.threads)
+        self.energy = _spread(found.energy, is_finite, np.nan)
+        self.readouts = {
+            "winner": _spread(found.winner, is_finite, -1),
+            "support_size": _spread(found.support_size, is_finite, 0),
+            "margin": _spread(found.margin, is_finite, np.nan),
+        }
+        self.weights = _spread(found.weights, is_finite, np.nan) if has_weights else None
+        lost = is_finite & (self.readouts["winner"] < 0)
+        self.status[lost], self.n_steps[lost] = DIVERGED, self.n_steps[lost] + 1
+
     def check_divergence(self) -> None:
         failed = np.flatnonzero(self.status == DIVERGED)
         if failed.size == 0:
@@ -230,39 +249,34 @@ class _Retrieval:
             parameters=parameters,
         )
 
-    def dataset(self, cues: np.ndarray, *, has_weights: bool) -> xr.Dataset:
+    def dataset(self, cues: np.ndarray) -> xr.Dataset:
         """The labelled result."""
-        states = self.memory.states_from(self.y, self.form)
-        is_finite = self.status != DIVERGED
-        found = self.memory.read_out(states[is_finite], has_weights=has_weights, threads=self.threads)
-        energy = _spread(found.energy, is_finite, np.nan)
         variables = {
-            "state": (("trajectory", "unit"), states),
-            "energy": ("trajectory", energy),
+            "state": (("trajectory", "unit"), self.states),
+            "energy": ("trajectory", self.energy),
             "status": ("trajectory", self.status),
             "n_steps": ("trajectory", self.n_steps),
             "residual": ("trajectory", self.residual),
-            "winner": ("trajectory", _spread(found.winner, is_finite, -1)),
-            "support_size": ("trajectory", _spread(found.support_size, is_finite, 0)),
-            "margin": ("trajectory", _spread(found.margin, is_finite, np.nan)),
+            **{name: ("trajectory", values) for name, values in self.readouts.items()},
         }
+        has_weights = self.weights is not None
         if has_weights:
-            variables["weights"] = (("trajectory", "pattern"), _spread(found.weights, is_finite, np.nan))
-        sizes = {"trajectory": len(states), "unit": self.memory.n_units}
+            variables["weights"] = (("trajectory", "pattern"), self.weights)
+        sizes = {"trajectory": len(self.states), "unit": self.memory.n_units}
         sizes |= {"pattern": self.memory.n_patterns} if has_weights else {}
         coords = {name: (name, np.arange(size), {"units": "1"}) for name, size in sizes.items()}
         if self.every is not None:
-            coords["time"] = self._add_paths(variables, states, energy)
+            coords["time"] = self._add_paths(variables)
         variables = {name: (dims, values, {"units": "1"}) for name, (dims, values) in variables.items()}
         settings = {"steps": self.steps, "tol": float(self.tol), "every": self.every, "engine": self.engine}
         return xr.Dataset(variables, coords, run_attributes(self.memory, cues=cues, **settings))
 
-    def _add_paths(self, variables, states, energy):
+    def _add_paths(self, variables):
         """Put the dimension time into state and energy; returns its coordinate."""
         if self.steps % self.every == 0:
             self.times.append(self.steps)
-            self.paths.append(states)
-            self.energies.append(energy)
+            self.paths.append(self.states)
+            self.energies.append(self.energy)
         variables["state"] = (("trajectory", "time", "unit"), np.stack(self.paths, axis=1))
         variables["energy"] = (("trajectory", "time"), np.stack(self.energies, axis=1))
         return ("time", np.array(self.times), {"units": "updates"})

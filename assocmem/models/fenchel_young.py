@@ -234,7 +234,7 @@ class HopfieldFenchelYoung(AssociativeMemory):
                 weights[rows] = block
 
         step = self.association.run(states, beta=self.beta, threads=threads, visit=keep)
-        check_status(step.status, "states")
+        step.readout[step.status != 0] = -1, 0
         if n_sets < self.n_patterns:
             margin = self._score_gaps(states, n_sets, threads)
         energy = self.energies(states, step, "units")

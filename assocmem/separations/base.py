@@ -48,8 +48,8 @@ class Separation:
         """Parameters of the kernel for some of the rows."""
         return ()
 
-    def jvp_parameters(self, shape: tuple[int, int]) -> tuple:
-        """Parameters of the kernel of the Jacobian for weights of a shape (row, pattern)."""
+    def jvp_parameters(self, shape: tuple[int, int], rows: slice = slice(None)) -> tuple:
+        """Parameters of the kernel of the Jacobian for some of the rows of weights of a shape (row, pattern)."""
         return self.parameters()
 
     def scratch(self, n_patterns: int) -> tuple:
@@ -176,10 +176,12 @@ class Separation:
             raise ValueError(f"weights must have the shape of the scores {scores.shape}, got {weights.shape}")
         flat = [array.reshape(-1, scores.shape[-1]) for array in (weights, tangent, np.empty_like(scores))]
         loop = compile_loop(jvp_loop, type(self).jvp_row)
-        parameters = self.jvp_parameters(flat[0].shape)
-        run_on_threads(
-            lambda rows: loop(flat[0][rows], parameters, flat[1][rows], flat[2][rows]), flat[0].shape, threads
-        )
+        shape = flat[0].shape
+
+        def run(rows: slice) -> None:
+            loop(flat[0][rows], self.jvp_parameters(shape, rows), flat[1][rows], flat[2][rows])
+
+        run_on_threads(run, shape, threads)
         return flat[2].reshape(scores.shape)
 
     def vjp(

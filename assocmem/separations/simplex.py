@@ -34,7 +34,7 @@ class Softmax(Separation):
     row = staticmethod(softmax_row)
     jvp_row = staticmethod(entmax_jvp)
 
-    def jvp_parameters(self, shape):
+    def jvp_parameters(self, shape, rows=slice(None)):
         return (0.0,)
 
     def negentropy(self, weights):
@@ -157,7 +157,7 @@ class Normmax(Separation):
     def parameters(self, rows=slice(None)):
         return (self._exponent,)
 
-    def jvp_parameters(self, shape):
+    def jvp_parameters(self, shape, rows=slice(None)):
         return (self.gamma,)
 
     def negentropy(self, weights):

@@ -57,7 +57,7 @@ class TopK(Counted):
     def margin(self):
         return 0.0 if self.k == 1 else np.inf
 
-    def jvp_parameters(self, shape):
+    def jvp_parameters(self, shape, rows=slice(None)):
         return (0.0,)
 
     def negentropy(self, weights):
@@ -103,7 +103,7 @@ class KSubsets(Counted):
     def total(self):
         return float(self.k)
 
-    def jvp_parameters(self, shape):
+    def jvp_parameters(self, shape, rows=slice(None)):
         return (np.ones((1, shape[1])),)
 
     def negentropy(self, weights):
@@ -158,9 +158,9 @@ class ConstrainedSparsemax(Separation):
         if self.upper.shape[1] != shape[1] or len(self.upper) not in (1, shape[0]):
             raise ValueError(f"upper must have shape ({shape[1]},) or {shape} for these scores, got {self.upper.shape}")
 
-    def jvp_parameters(self, shape):
+    def jvp_parameters(self, shape, rows=slice(None)):
         self.check_scores(shape)
-        return (np.broadcast_to(self.upper, shape).copy(),)
+        return (np.broadcast_to(self.upper, shape)[rows].copy(),)
 
     def jvp_upper(self, scores: np.ndarray, tangent: np.ndarray) -> np.ndarray:
         """Change (..., pattern) of the weights when the bounds of every row change in the direction `tangent`."""

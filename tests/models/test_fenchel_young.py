@@ -389,3 +389,13 @@ def test_engines_and_states_that_do_not_fit():
         network().update(np.zeros(7))
     with pytest.raises(ValueError, match="states must be finite"):
         network().energy(np.full(6, np.nan))
+
+
+@pytest.mark.parametrize("steps", [2, 3])
+def test_states_without_finite_scores_count_as_diverged(steps):
+    memory = HopfieldFenchelYoung(np.random.default_rng(0).random((3, 4)), separation=Exponential())
+    found = memory.retrieve(memory.patterns, steps=steps, on_divergence="mark")  # after 2 updates only scores overflow
+    assert found.status.values.tolist() == [2, 2, 2]
+    assert found.winner.values.tolist() == [-1, -1, -1]
+    with pytest.raises(DivergedError, match="trajectory 0 diverged in update 3"):
+        memory.retrieve(memory.patterns, steps=steps)

@@ -211,3 +211,13 @@ def test_relabelled_patterns_have_relabelled_weights(name, rng):
     separation = ON_SIMPLEX[name][0]
     # sums in another order
     np.testing.assert_allclose(separation.weights(scores[:, order]), separation.weights(scores)[:, order], atol=1e-14)
+
+
+def test_bounds_of_each_row_stay_with_their_rows_on_threads():
+    rng = np.random.default_rng(0)
+    separation = ConstrainedSparsemax(0.3 * rng.random((2000, 64)))
+    scores, tangent = rng.standard_normal((2, 2000, 64))
+    one, three = (separation.jvp(scores, tangent, threads=threads) for threads in (1, 3))
+    np.testing.assert_array_equal(one, three)
+    last = ConstrainedSparsemax(separation.upper[-1]).jvp(scores[-1], tangent[-1])
+    np.testing.assert_array_equal(one[-1], last)

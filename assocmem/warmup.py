@@ -13,12 +13,32 @@ from assocmem.kernels.activations import PowerLaw, SoftplusSquared
 from assocmem.models.balanced_ei import BalancedEI
 from assocmem.models.base import Flow
 from assocmem.models.cdam import CDAM
+from assocmem.models.fenchel_young import HopfieldFenchelYoung
 from assocmem.models.push_pull import PushPull
 from assocmem.models.push_pull_discrete import DiscretePushPull
+from assocmem.recall import constrained_free_recall, free_recall, sequential_recall
 from assocmem.retrieval import retrieve
+from assocmem.separations import (
+    ConstrainedSparsemax,
+    Exponential,
+    KSubsets,
+    Linear,
+    Normmax,
+    Power,
+    SequentialKSubsets,
+    Softmax,
+    Sparsemax,
+    TopK,
+)
 from assocmem.simulate import iterate, simulate
+from assocmem.transformations import L2Normalization, LayerNormalization, RMSNormalization, Sign, Tanh
 
 __all__ = ["main"]
+
+# one for each kernel, for three scores; sparsemax stands for entmax of any exponent
+_ON_SUMS = (Softmax(), Sparsemax(), Normmax(2.0), TopK(1), KSubsets(1), ConstrainedSparsemax(np.ones(3)))
+_SEPARATIONS = (*_ON_SUMS, SequentialKSubsets(1), Linear(), Power(2), Exponential(0.01))
+_POSTS = (Sign(), Tanh(), L2Normalization(), RMSNormalization(), LayerNormalization())
 
 
 def main() -> int:
@@ -47,6 +67,35 @@ def _runs() -> Iterator[tuple[str, Callable]]:
             what = f"retrieval, {engine} engine{'' if strengths is None else ', strengths of each trajectory'}"
             options = {"steps": 2, "engine": engine, "strengths": strengths, "threads": 1}
             yield what, lambda o=options: retrieve(memory, patterns, **o)
+    for dtype in (np.float64, np.float32):
+        yield from _fenchel_young_runs(patterns.astype(dtype))
+    yield from _recall_runs(patterns)
+
+
+def _fenchel_young_runs(patterns: np.ndarray) -> Iterator[tuple[str, Callable]]:
+    """Separations, their Jacobians, and networks of every separation and post-transformation, in the type of patterns.
+
+    The networks are those of the identity: all that a post-transformation adds to them is its own loop.
+    """
+    scores = np.ascontiguousarray(patterns.T)  # three in a row
+    for post in _POSTS:
+        yield f"{type(post).__name__}, {patterns.dtype}", lambda p=post: p.apply(patterns)
+    for separation in _SEPARATIONS:
+        what = f"{type(separation).__name__}, {patterns.dtype}"
+        yield what, lambda s=separation: s.vjp(scores, scores, weights=s.weights(scores))
+        memory = HopfieldFenchelYoung(patterns, separation=separation)
+        for engine in memory.engines:
+            options = {"steps": 2, "engine": engine, "threads": 1}
+            yield f"{what}, retrieval, {engine} engine", lambda m=memory, o=options: m.retrieve(patterns, **o)
+
+
+def _recall_runs(patterns: np.ndarray) -> Iterator[tuple[str, Callable]]:
+    options = {"n_rounds": 1, "n_inner": 1, "threads": 1}
+    yield "constrained free recall", lambda: constrained_free_recall(patterns, **options)
+    for separation in _ON_SUMS:
+        what = type(separation).__name__
+        yield f"free recall, {what}", lambda s=separation: free_recall(patterns, s, **options)
+        yield f"sequential recall, {what}", lambda s=separation: sequential_recall(patterns, s, **options)
 
 
 def _flow_runs(what: str, model: Flow, *, takes_noise: bool = False) -> Iterator[tuple[str, Callable]]:

@@ -12,7 +12,16 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 LAYERS = [
     ["jit"],
     ["errors", "threads", "validation", "kernels", "random", "integrators", "adaptive", "inputs", "images"]
-    + ["separations", "transformations", "features", "feature_association", "masks", "similarities", "variants", "patterns"]
+    + [
+        "separations",
+        "transformations",
+        "features",
+        "feature_association",
+        "masks",
+        "similarities",
+        "variants",
+        "patterns",
+    ]
     + ["graphs", "hierarchy", "image_hierarchy"],
     ["observables", "models", "networks", "learning", "provenance", "recall", "torch"],
     ["estimators"],

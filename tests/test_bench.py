@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from assocmem.bench import balanced_ei as bench
-from assocmem.bench import cdam, main, measuring, push_pull
+from assocmem.bench import cdam, fenchel_young, main, measuring, push_pull
 
 
 @pytest.mark.parametrize("batch", [1, 5])
@@ -58,6 +58,79 @@ def test_cdam_contenders_do_the_same_work():
         reduced = cdam.model().reduced(cdam.cues(7), strengths)
         coefficients, _ = reduced.coefficients(contender(7, 20, 1)().final_state.values)
         np.testing.assert_allclose(coefficients, expected, rtol=0, atol=1e-12)
+
+
+def fenchel_young_contenders(table):
+    """Our contender and the others that can run here."""
+    ours, *others = table.contenders
+    return ours, [contender for contender in others if measuring.is_installed(contender)]
+
+
+@pytest.mark.parametrize("table", fenchel_young.TABLES, ids=lambda table: table.title)
+def test_fenchel_young_contenders_do_the_same_work(table, monkeypatch):
+    monkeypatch.setattr(fenchel_young, "ROWS", 7)
+    monkeypatch.setattr(fenchel_young, "N_PATTERNS", 60)
+    ours, others = fenchel_young_contenders(table)
+    expected = ours(300, 1, 1)()
+    assert expected.dtype == ("float32" if "float32" in table.title else "float64")
+    # sums of 300 terms; float32: 24 bisections of an interval of about 6, and of entmax 3 the root of what is near 0
+    tolerance = 1e-12 if expected.dtype == np.float64 else 2e-3 if "entmax 3" in table.title else 2e-6
+    for contender in others:
+        found = np.asarray(contender(300, 2, 1)())
+        assert found.dtype == expected.dtype
+        np.testing.assert_allclose(found, expected, rtol=0, atol=tolerance, err_msg=contender.__name__)
+
+
+@pytest.mark.parametrize("table", fenchel_young.TABLES, ids=lambda table: table.title)
+def test_fenchel_young_contenders_are_found_by_name(table):
+    for contender in table.contenders:
+        assert getattr(fenchel_young, contender.__name__) is contender
+
+
+@pytest.mark.parametrize("name", fenchel_young.CASES)
+def test_errors_of_weights_are_seen(name):
+    case, rows = fenchel_young.CASES[name], np.random.default_rng(0).standard_normal((3, 300))
+    weights = case.separation.weights(rows)
+    of_sum, of_threshold = fenchel_young.errors(case, rows, weights)
+    # sums of up to 300 rounded weights below 1, and slopes of rounded weights near 0
+    assert of_sum < 1e-12 and of_threshold < 1e-12
+    lost = weights.copy()
+    lost[1, lost[1].argmax()] -= 1e-6
+    assert fenchel_young.errors(case, rows, lost)[0] == pytest.approx(1e-6, rel=1e-3)
+    # weights of other scores have the right sum but no common threshold
+    moved = case.separation.weights(1.01 * rows)
+    assert fenchel_young.errors(case, rows, moved)[0] < 1e-12
+    assert fenchel_young.errors(case, rows, moved)[1] > 1e-4
+
+
+def test_memory_of_retrieval_does_not_grow_with_the_cues(monkeypatch):
+    monkeypatch.setattr(fenchel_young, "N_PATTERNS", 500)
+    ours, (numpy, *_) = fenchel_young_contenders(fenchel_young.TABLES[-2])
+    extra = {}
+    for contender in (ours, numpy):
+        few, many = (float(fenchel_young.peak_memory(contender, n, 1).split()[0]) for n in (1000, 3000))
+        extra[contender.__name__] = (many - few) * 2**20 / 2000
+    # bytes for each cue: results of 64 units and what is told of a step; at least one row of scores of 500 patterns
+    assert extra["assocmem_retrieval_float64"] < 64 * 8 + 100
+    assert extra["numpy_retrieval_float64"] > 500 * 8
+
+
+def test_a_benchmark_prints_its_table(monkeypatch, capsys):
+    table, seconds = fenchel_young.TABLES[0], {"assocmem_softmax_float64": 2e-3, "numpy_softmax_float64": 5e-3}
+    monkeypatch.setattr("assocmem.bench.SYSTEMS", {"fenchel_young": (table,)})
+    monkeypatch.setattr("assocmem.bench.blas_rate", lambda *_: 1e9)
+    monkeypatch.setattr("assocmem.bench.measure", lambda contender, *_: seconds.get(contender.__name__, float("nan")))
+    monkeypatch.setattr("assocmem.bench.is_installed", lambda contender: contender.__name__ in seconds)
+    assert main(["fenchel_young", "--threads", "1", "--no-start-up"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    rows = {line.split()[0]: line.split()[1:] for line in lines if line.strip()}
+    assert "  softmax of 512 rows of float64 scores" in lines
+    assert rows["length"] == ["1024", "length", "4096"]
+    assert rows["assocmem_softmax_float64"] == 2 * ["2000.00", "us", "1.00", "x"]
+    assert rows["numpy_softmax_float64"] == 2 * ["5000.00", "us", "2.50", "x"]
+    assert rows["torch_softmax_float64"] == 2 * ["not", "installed"]
+    # the accuracy of each that ran
+    assert [line.split()[:5] for line in lines].count(["error", "of", "sum", "/", "threshold"]) == 2
 
 
 def test_unknown_systems_are_refused(capsys):

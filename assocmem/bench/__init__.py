@@ -1,18 +1,23 @@
-"""Side-by-side timings in one run: this package against what a user would write instead, the same work in float64."""
+"""Side-by-side timings in one run: this package against what a user would write instead, in float64 unless stated."""
 
 import argparse
 import json
 import os
 import sys
 
-from assocmem.bench import balanced_ei, cdam, push_pull
-from assocmem.bench.measuring import Table, blas_rate, child, measure
+from assocmem.bench import balanced_ei, cdam, fenchel_young, push_pull
+from assocmem.bench.measuring import Table, blas_rate, child, is_installed, measure
 from assocmem.bench.start_up import start_up
 from assocmem.provenance import package_version
 
 __all__ = ["main"]
 
-SYSTEMS = {"balanced_ei": balanced_ei.TABLES, "push_pull": push_pull.TABLES, "cdam": cdam.TABLES}
+SYSTEMS = {
+    "balanced_ei": balanced_ei.TABLES,
+    "push_pull": push_pull.TABLES,
+    "cdam": cdam.TABLES,
+    "fenchel_young": fenchel_young.TABLES,
+}
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -30,9 +35,9 @@ def main(argv: list[str] | None = None) -> int:
         return 0
     if unknown := set(options.systems) - set(SYSTEMS):
         parser.error(f"SYSTEM must be one of {', '.join(SYSTEMS)}, got {', '.join(sorted(unknown))}")
-    packages = ("assocmem", "numpy", "numba", "scipy", "jax", "diffrax")
+    packages = ("assocmem", "numpy", "numba", "scipy", "jax", "diffrax", "torch", "entmax")
     versions = [f"{name} {package_version(name)}" for name in packages]
-    print(", ".join([*versions, f"python {sys.version.split()[0]}, float64, microseconds"]))
+    print(", ".join([*versions, f"python {sys.version.split()[0]}, float64 unless stated, microseconds"]))
     for threads in options.threads or range(1, min(2, len(os.sched_getaffinity(0))) + 1):
         rate = blas_rate(threads, options.seconds)
         print(f"\n{threads} thread{'s' * (threads > 1)}; dgemm of 1500 x 1500: {rate / 1e9:.1f} GFLOP/s")
@@ -47,13 +52,21 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _print_table(table: Table, threads: int, seconds: float, rate: float) -> None:
-    print(f"  {table.title}\n    {'':30s}  " + "".join(f"{f'batch {b}':>22s}" for b in table.batches))
-    times = {c.__name__: [measure(c, b, threads, seconds) for b in table.batches] for c in table.contenders}
-    ours = times[table.contenders[0].__name__]
-    for name, values in times.items():
-        cells = [f"{t * 1e6:10.2f} us {t / o:6.2f} x" for t, o in zip(values, ours, strict=True)]
-        shown = ["not installed" if t != t else cell for t, cell in zip(values, cells, strict=True)]
-        print(f"    {name:30s}  " + "".join(f"{cell:>22s}" for cell in shown), flush=True)
+    _print_row(f"  {table.title}\n    {'':30s}  ", [f"{table.counted} {b}" for b in table.batches])
+    ours = [measure(table.contenders[0], b, threads, seconds) for b in table.batches]
+    for contender in table.contenders:
+        is_first = contender is table.contenders[0]
+        times = ours if is_first else [measure(contender, b, threads, seconds) for b in table.batches]
+        cells = [f"{t * 1e6:10.2f} us {t / o:6.2f} x" for t, o in zip(times, ours, strict=True)]
+        shown = ["not installed" if t != t else cell for t, cell in zip(times, cells, strict=True)]
+        _print_row(f"    {contender.__name__:30s}  ", shown)
+        if table.remark and is_installed(contender):
+            title, describe = table.remark
+            _print_row(f"      {title:28s}  ", [describe(contender, b, threads) for b in table.batches])
     if table.flops:
         fractions = [table.flops * b / t / rate for b, t in zip(table.batches, ours, strict=True)]
-        print(f"    {'fraction of dgemm':30s}  " + "".join(f"{x:>22.2f}" for x in fractions))
+        _print_row(f"    {'fraction of dgemm':30s}  ", [f"{x:.2f}" for x in fractions])
+
+
+def _print_row(head: str, cells: list[str]) -> None:
+    print(head + "".join(f"{cell:>24s}" for cell in cells), flush=True)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-__all__ = ["Table", "blas_rate", "child", "measure", "needs"]
+__all__ = ["Table", "blas_rate", "child", "is_installed", "measure", "needs"]
 
 # (batch, n_steps, threads) -> function that does the work once
 Contender = Callable[[int, int, int], Callable[[], object]]
@@ -29,15 +29,22 @@ class Table:
     contenders : tuple of function
         Module-level functions ``(batch, n_steps, threads) -> function`` that does `n_steps` steps.
     batches : tuple of int
-        Numbers of trajectories.
+        Numbers of trajectories, or of what else `counted` says.
     flops : int, optional
         Floating-point operations of one trajectory and step, for the fraction of the rate of BLAS.
+    counted : str
+        Head of a column, before its number.
+    remark : pair of str and function, optional
+        What else is to be said of a contender, and a function ``(contender, batch, threads) -> str`` that says it in at
+        most 20 letters.
     """
 
     title: str
     contenders: tuple[Contender, ...]
     batches: tuple[int, ...]
     flops: int | None = None
+    counted: str = "batch"
+    remark: tuple[str, Callable[[Contender, int, int], str]] | None = None
 
 
 def needs(package: str) -> Callable[[Contender], Contender]:
@@ -67,10 +74,15 @@ def blas_rate(threads: int, seconds: float) -> float:
     return 2 * BLAS_SIZE**3 / measure(blas_dgemm, 1, threads, seconds)
 
 
+def is_installed(contender: Contender) -> bool:
+    """Whether the package that a contender needs, if any, is there."""
+    package = getattr(contender, "needs", None)
+    return package is None or importlib.util.find_spec(package) is not None
+
+
 def measure(contender: Contender, batch: int, threads: int, seconds: float) -> float:
     """Seconds per step of a contender in a process of its own; NaN if a package that it needs is missing."""
-    package = getattr(contender, "needs", None)
-    if package is not None and importlib.util.find_spec(package) is None:
+    if not is_installed(contender):
         return float("nan")
     environment = os.environ | {f"{v}_NUM_THREADS": str(threads) for v in ("OPENBLAS", "OMP", "MKL")}
     name = f"{contender.__module__}:{contender.__name__}"

@@ -7,6 +7,7 @@ The root holds what most programs need. The modules `patterns`, `hierarchy`, `gr
 from assocmem.inputs import OrnsteinUhlenbeck, Schedule, SteadyState
 from assocmem.jit import kernel
 from assocmem.kernels.activations import PowerLaw, SoftplusSquared
+from assocmem.models.adaptive_hopfield import AdaptiveHopfield
 from assocmem.models.balanced_ei import BalancedEI
 from assocmem.models.base import Flow, FunctionFlow, FunctionMap, Map
 from assocmem.models.cdam import CDAM
@@ -20,10 +21,13 @@ from assocmem.models.push_pull_discrete import DiscretePushPull
 from assocmem.models.support_vector import SupportVectorMemory
 from assocmem.observables import Observable, pattern_overlap
 from assocmem.retrieval import retrieve
+from assocmem.similarities import AdaptiveSimilarity
 from assocmem.simulate import DivergedError, SimulationInterrupted, iterate, simulate
 
 __all__ = [
     "CDAM",
+    "AdaptiveHopfield",
+    "AdaptiveSimilarity",
     "BalancedEI",
     "ClassicalHopfield",
     "DiscretePushPull",

@@ -37,7 +37,7 @@ def describe(value) -> object:
         return [describe(v) for v in value]
     if isinstance(value, np.ndarray):
         if value.size <= LARGEST_ARRAY:
-            return value.tolist()
+            return describe(value.tolist())  # which may hold infinities
         checksum = hashlib.sha256(np.ascontiguousarray(value).tobytes()).hexdigest()
         return {"shape": list(value.shape), "dtype": str(value.dtype), "sha256": checksum}
     if isinstance(value, np.generic):

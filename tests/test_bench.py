@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from assocmem.bench import adaptive, cdam, fenchel_young, learning, main, measuring, nonparametric, push_pull
 from assocmem.bench import balanced_ei as bench
-from assocmem.bench import cdam, fenchel_young, main, measuring, push_pull
 
 
 @pytest.mark.parametrize("batch", [1, 5])
@@ -137,3 +137,38 @@ def test_unknown_systems_are_refused(capsys):
     with pytest.raises(SystemExit):
         main(["nothing"])
     assert "SYSTEM must be one of balanced_ei, push_pull" in capsys.readouterr().err
+
+
+def test_sequence_contenders_do_the_same_work():
+    for ours, others in (
+        (nonparametric.dense, [nonparametric.numpy_dense]),
+        (nonparametric.window, [nonparametric.numpy_window]),
+        (nonparametric.linear, [nonparametric.numpy_linear]),
+    ):
+        expected = ours(300, 1, 1)()
+        for other in others:
+            np.testing.assert_allclose(other(300, 1, 1)(), expected, rtol=0, atol=1e-12)  # sums in another order
+
+
+def test_sequence_contender_of_torch_does_the_same_work():
+    pytest.importorskip("torch")
+    expected = nonparametric.dense(300, 1, 1)()
+    np.testing.assert_allclose(nonparametric.torch_attention(300, 1, 1)(), expected, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize(("dtype", "rtol"), [("float32", 1e-5), ("float64", 1e-12)])  # sums in another order
+def test_sorted_contenders_do_the_same_work(dtype, rtol):
+    ours, numpy = (getattr(adaptive, f"{who}_sorted_{dtype}")(64, 1, 1)() for who in ("assocmem", "numpy"))
+    np.testing.assert_allclose(numpy, ours, rtol=rtol)
+
+
+def test_training_contenders_do_the_same_work(monkeypatch):
+    monkeypatch.setattr(learning, "N_BAGS", 20)
+    monkeypatch.setattr(learning, "bags", learning.bags.__wrapped__)
+    ours = learning.assocmem_training(5, 3, 1)()
+    for name, contender in (("numpy", learning.numpy_training), ("torch", learning.torch_training)):
+        if name == "torch" and not measuring.is_installed(contender):
+            continue
+        for key, values in contender(5, 3, 1)().items():
+            # three steps of 1e-3 by single-precision gradients, of which Adam keeps little but the sign
+            assert np.quantile(np.abs(values - ours[key]), 0.99) < 2e-5, (name, key)

@@ -5,7 +5,9 @@ import json
 import os
 import sys
 
-from assocmem.bench import balanced_ei, cdam, fenchel_young, push_pull
+import numpy as np
+
+from assocmem.bench import adaptive, balanced_ei, cdam, fenchel_young, learning, nonparametric, push_pull
 from assocmem.bench.measuring import Table, blas_rate, child, is_installed, measure
 from assocmem.bench.start_up import start_up
 from assocmem.provenance import package_version
@@ -17,6 +19,9 @@ SYSTEMS = {
     "push_pull": push_pull.TABLES,
     "cdam": cdam.TABLES,
     "fenchel_young": fenchel_young.TABLES,
+    "nonparametric": nonparametric.TABLES,
+    "adaptive": adaptive.TABLES,
+    "learning": learning.TABLES,
 }
 
 
@@ -60,6 +65,9 @@ def _print_table(table: Table, threads: int, seconds: float, rate: float) -> Non
         cells = [f"{t * 1e6:10.2f} us {t / o:6.2f} x" for t, o in zip(times, ours, strict=True)]
         shown = ["not installed" if t != t else cell for t, cell in zip(times, cells, strict=True)]
         _print_row(f"    {contender.__name__:30s}  ", shown)
+        if table.has_exponent and is_installed(contender):
+            exponent = np.polyfit(np.log(table.batches), np.log(times), 1)[0]
+            _print_row(f"      {'grows by the power':28s}  ", [f"{exponent:.2f}"])
         if table.remark and is_installed(contender):
             title, describe = table.remark
             _print_row(f"      {title:28s}  ", [describe(contender, b, threads) for b in table.batches])

@@ -37,6 +37,8 @@ class Table:
     remark : pair of str and function, optional
         What else is to be said of a contender, and a function ``(contender, batch, threads) -> str`` that says it in at
         most 20 letters.
+    has_exponent : bool
+        Whether to show by which power of the batch the time grows, from all batches.
     """
 
     title: str
@@ -45,6 +47,7 @@ class Table:
     flops: int | None = None
     counted: str = "batch"
     remark: tuple[str, Callable[[Contender, int, int], str]] | None = None
+    has_exponent: bool = False
 
 
 def needs(package: str) -> Callable[[Contender], Contender]:

@@ -2,7 +2,7 @@
 
 from assocmem.scan.designs import Design, Grid, RandomDesign, Zipped
 from assocmem.scan.phase_diagram import phase_diagram
-from assocmem.scan.running import Cost, ScanError, ScanInterrupted, scan, scan_cost
+from assocmem.scan.running import Cost, ScanError, ScanInterrupted, load_scan, scan, scan_cost
 from assocmem.scan.store import StoreError
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "ScanInterrupted",
     "StoreError",
     "Zipped",
+    "load_scan",
     "phase_diagram",
     "scan",
     "scan_cost",

@@ -111,6 +111,18 @@ class Design:
         """Coordinates of results."""
         raise NotImplementedError
 
+    def described(self) -> dict:
+        """The design as JSON can hold it: its kind and labels."""
+        return {
+            "kind": self.dims[0] if self.dims == ("point",) else "grid",
+            "axes": {a.name: a.labels for a in self.axes},
+        }
+
+
+def design_of(described: Mapping) -> Design:
+    """The inverse of `Design.described`, with labels in place of the objects that they stand for."""
+    return (Zipped if described["kind"] == "point" else Grid)(**described["axes"])
+
 
 @dataclass(frozen=True)
 class _Axes(Design):

@@ -20,14 +20,14 @@ import xarray as xr
 from tqdm import tqdm
 
 from assocmem.provenance import package_version
-from assocmem.scan.designs import Design, as_design, point_key, point_seed
+from assocmem.scan.designs import Design, as_design, design_of, point_key, point_seed
 from assocmem.scan.outcomes import Outcome, combined
 from assocmem.scan.store import FORMAT, Store, StoreError
 from assocmem.scan.worker import call, limit_threads, this_process
 from assocmem.threads import default_threads
 from assocmem.validation import check_boolean, check_integer
 
-__all__ = ["Cost", "ScanError", "ScanInterrupted", "scan", "scan_cost"]
+__all__ = ["Cost", "ScanError", "ScanInterrupted", "load_scan", "scan", "scan_cost"]
 
 _IN_FLIGHT = 1024  # points that a foreign executor has at a time
 _PER_WORKER = 4
@@ -273,7 +273,8 @@ class _Scan:
         if changed and not accept_changes:
             described = "; ".join(f"{name}: {found.get(name)!r} there, {manifest[name]!r} now" for name in changed)
             raise StoreError(f"store {folder} was made by another scan ({described}); accept_changes=True to use it")
-        if found is None or changed:
+        manifest |= {"design": self.design.described(), "repeats": self.repeats}
+        if found != manifest:
             self.store.write_manifest(manifest)
         keys = self.store.keys()
         for task in self.tasks:
@@ -370,13 +371,45 @@ class _Scan:
 
     def dataset(self) -> xr.Dataset:
         """All outcomes as one Dataset."""
-        dims, shape, coords = self.design.dims, self.design.shape, self.design.coords()
-        if self.repeats is not None:
-            dims, shape = (*dims, "repeat"), (*shape, self.repeats)
-            coords = {**coords, "repeat": ("repeat", np.arange(self.repeats))}
-        found = combined([self.outcomes.get(task.place) for task in self.tasks], dims, shape, coords)
         names = {"function": function_name(self.function), "version": package_version(), "seed": self.seed}
-        return found.assign_attrs(names)
+        outcomes = [self.outcomes.get(task.place) for task in self.tasks]
+        return _labelled(outcomes, self.design, self.repeats).assign_attrs(names)
+
+
+def _labelled(outcomes: list[Outcome | None], design: Design, repeats: int | None) -> xr.Dataset:
+    dims, shape, coords = design.dims, design.shape, design.coords()
+    if repeats is not None:
+        dims, shape = (*dims, "repeat"), (*shape, repeats)
+        coords = {**coords, "repeat": ("repeat", np.arange(repeats))}
+    return combined(outcomes, dims, shape, coords)
+
+
+def load_scan(store: str | Path) -> xr.Dataset:
+    """What is finished of the scan that used a store last, without its function.
+
+    Parameters
+    ----------
+    store : path
+
+    Returns
+    -------
+    Dataset
+        As of `scan`, with status 2 for points that are missing or damaged.
+
+    Raises
+    ------
+    StoreError
+        If the folder is not the store of a scan.
+    """
+    if not (Path(store) / "manifest.json").is_file():
+        raise StoreError(f"store must be a folder with the manifest of a scan, got {store}")
+    kept = Store(store)
+    manifest = kept.manifest()
+    design, repeats, seed = design_of(manifest["design"]), manifest["repeats"], manifest["seed"]
+    keys = [point_key(label, repeat, seed) for label in design.labels() for repeat in range(repeats or 1)]
+    names = {name: manifest[name] for name in ("function", "version", "seed")}
+    fixed = {f"fixed_{name}": value for name, value in manifest["fixed"].items()}
+    return _labelled([kept.load(key) for key in keys], design, repeats).assign_attrs({**names, **fixed})
 
 
 def _plain_function(function):

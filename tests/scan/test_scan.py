@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from assocmem.scan import RandomDesign, ScanError, ScanInterrupted, StoreError, Zipped, scan, scan_cost
+from assocmem.scan import RandomDesign, ScanError, ScanInterrupted, StoreError, Zipped, load_scan, scan, scan_cost
 from tests.scan import functions
 
 HERE = {"workers": 0, "progress": False}
@@ -260,3 +260,26 @@ def test_cost_is_the_time_of_a_point_times_their_number():
 def test_a_cost_cannot_be_had_of_a_point_that_fails():
     with pytest.raises(RuntimeError, match="two is not allowed"):
         scan_cost(functions.failing, {"a": [1, 2, 3]})
+
+
+@pytest.mark.parametrize("design", [GRID, Zipped(a=[1.0, 2.0, 2.0], b=[3.0, 4.0, 5.0])], ids=["grid", "points"])
+def test_a_store_is_read_without_its_function(tmp_path, design):
+    found = scan(functions.product, design, store=tmp_path / "store", **HERE)
+    again = load_scan(tmp_path / "store")
+    xr.testing.assert_equal(again, found)
+    assert again.attrs["function"] == "tests.scan.functions.product"
+    (sorted((tmp_path / "store" / "points").iterdir())[0]).unlink()
+    assert sorted(load_scan(tmp_path / "store").status.values.ravel())[-1] == 2
+
+
+def test_repeats_and_fixed_parameters_are_read_from_a_store(tmp_path):
+    settings = {"store": tmp_path / "store", **HERE}
+    found = scan(functions.labelled, {"a": [1.0, 2.0]}, fixed={"b": 3.0}, repeats=2, **settings)
+    again = load_scan(tmp_path / "store")
+    xr.testing.assert_equal(again, found)
+    assert again.attrs["fixed_b"] == "3.0"
+
+
+def test_only_stores_are_read(tmp_path):
+    with pytest.raises(StoreError, match="store must be a folder with the manifest of a scan"):
+        load_scan(tmp_path)

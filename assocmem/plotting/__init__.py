@@ -5,6 +5,13 @@ from assocmem.plotting.landscape import plot_basins, plot_energy
 from assocmem.plotting.network import plot_balance, plot_eigenvalues, plot_history, plot_weights
 from assocmem.plotting.phase_diagram import plot_phase_diagram, plot_phases
 from assocmem.plotting.retrieval import plot_image, plot_retrieval_curve
+from assocmem.plotting.studies import (
+    plot_basin_radius,
+    plot_branches,
+    plot_capacity,
+    plot_lyapunov,
+    plot_scan,
+)
 from assocmem.plotting.style import (
     EXCITATORY,
     FADED,
@@ -36,13 +43,17 @@ __all__ = [
     "label_panels",
     "make_figure",
     "plot_balance",
+    "plot_basin_radius",
     "plot_basins",
+    "plot_branches",
     "plot_bundle",
+    "plot_capacity",
     "plot_eigenvalues",
     "plot_energy",
     "plot_graph",
     "plot_history",
     "plot_image",
+    "plot_lyapunov",
     "plot_matrix",
     "plot_mean_course",
     "plot_phase_diagram",
@@ -50,6 +61,7 @@ __all__ = [
     "plot_projection",
     "plot_raster",
     "plot_retrieval_curve",
+    "plot_scan",
     "plot_trajectory",
     "plot_variance",
     "plot_weights",

@@ -1,0 +1,98 @@
+"""Figures of studies show the numbers that they were given, with names on their axes."""
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from assocmem import plotting
+from assocmem.plotting.studies import plot_basin_radius, plot_branches, plot_capacity, plot_lyapunov, plot_scan
+from assocmem.scan import Zipped, scan
+from tests.scan import functions
+
+HERE = {"workers": 0, "progress": False}
+
+
+@pytest.fixture
+def ax():
+    with plotting.style():
+        _, axes = plotting.make_figure(width="column", height=50)
+    return axes[0]
+
+
+def errors_of(ax):
+    return np.array([segment[:, 1] for segment in ax.containers[0].lines[2][0].get_segments()])
+
+
+def test_a_scan_of_one_parameter_is_a_curve_with_standard_errors(ax):
+    result = scan(functions.noisy, {"a": [0.0, 1.0, 2.0]}, repeats=9, **HERE)
+    assert plot_scan(result, "value", ax) is ax
+    np.testing.assert_allclose(ax.lines[0].get_ydata(), result.value.values.mean(axis=1))
+    widths = np.diff(errors_of(ax), axis=1)[:, 0]
+    np.testing.assert_allclose(widths, 2 * result.value.values.std(axis=1, ddof=1) / 3)
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("a", "value")
+
+
+def test_a_scan_of_two_parameters_is_a_map_with_its_cells_around_the_values(ax):
+    result = scan(functions.product, {"a": [1.0, 2.0], "b": [0.0, 1.0, 4.0]}, **HERE)
+    plot_scan(result, "value", ax)
+    (mesh,) = ax.collections
+    np.testing.assert_array_equal(mesh.get_array(), [[0, 1, 4], [0, 2, 8]])
+    np.testing.assert_allclose(mesh.get_coordinates()[0, :, 0], [-0.5, 0.5, 2.5, 5.5])
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("b", "a")
+
+
+def test_failed_points_of_a_map_are_left_out(ax):
+    result = scan(functions.failing, {"a": [1, 2]}, **HERE).expand_dims(b=[1, 2])
+    plot_scan(result, "value", ax)
+    assert ax.collections[0].get_array().mask.tolist() == [[False, True], [False, True]]
+
+
+def test_words_and_lists_of_points_have_their_names(ax):
+    result = scan(functions.product, {"a": {"one": 1, "two": 2}}, fixed={"b": 2}, **HERE)
+    plot_scan(result, "value", ax)
+    assert [label.get_text() for label in ax.get_xticklabels()] == ["one", "two"]
+    plot_scan(scan(functions.product, Zipped(a=[3, 1], b=[1, 1]), **HERE), "value", ax)
+    assert ax.get_xlabel() == "a"
+
+
+@pytest.mark.parametrize(("name", "message"), [("status", "name must be a result"), ("rate", "name must be a number")])
+def test_other_names_are_refused(ax, name, message):
+    with pytest.raises(ValueError, match=message):
+        plot_scan(scan(functions.labelled, {"a": [1.0]}, **HERE), name, ax)
+
+
+def test_a_capacity_curve_has_its_fit_and_theory(ax):
+    data = {"retrieved": [1.0, 0.5, 0.0], "low": [0.9, 0.4, 0.0], "high": [1.0, 0.6, 0.1], "load": [0.1, 0.2, 0.3]}
+    curve = xr.Dataset({name: ("n_patterns", values) for name, values in data.items()})
+    threshold = xr.Dataset({"threshold": 0.2, "slope_width": 0.01}, attrs={"probability": 0.5})
+    plot_capacity(curve, ax, threshold=threshold, theory=0.138)
+    np.testing.assert_allclose(errors_of(ax), [[0.9, 1.0], [0.4, 0.6], [0.0, 0.1]])
+    fit = next(line for line in ax.lines if len(line.get_xdata()) == 200)
+    assert np.interp(0.2, *fit.get_data()) == pytest.approx(0.5, abs=0.01)
+    assert any(np.allclose(line.get_xdata(), 0.138) for line in ax.lines)
+
+
+def test_radii_that_are_bounds_are_open(ax):
+    data = {"radius": [0.3, 1.0], "low": [0.2, 1.0], "high": [0.4, 1.0], "is_censored": [False, True]}
+    radius = xr.Dataset({n: ("pattern", v) for n, v in data.items()}, {"pattern": [0, 1]}, {"largest": 1.0})
+    plot_basin_radius(radius, ax, corruption="noise")
+    fills = [container.lines[0].get_markerfacecolor() for container in ax.containers]
+    assert fills[1] == "none" != fills[0]
+    assert ax.get_ylabel() == "noise"
+
+
+def test_branches_are_dashed_where_unstable(ax):
+    p = np.linspace(-1, 1, 5)
+    data = {"parameter": p, "branch": np.zeros(5, int), "n_unstable": (p > 0).astype(int), "kind": [0, 0, 2, 0, 0]}
+    branches = xr.Dataset({n: ("point", v) for n, v in data.items()} | {"state": (("point", "unit"), p[:, None])})
+    plot_branches(branches, ax, parameter="gain")
+    assert [line.get_linestyle() for line in ax.lines] == ["-", "--", "None"]
+    assert ax.get_legend().get_texts()[0].get_text() == "branch point"
+    assert ax.get_xlabel() == "gain"
+
+
+def test_exponents_are_named_by_their_values(ax):
+    running = xr.DataArray(np.ones((1, 2, 3)), dims=("trajectory", "rank", "time"), coords={"time": [1.0, 2.0, 3.0]})
+    exponents = xr.Dataset({"running": running, "lyapunov_exponent": (("trajectory", "rank"), [[0.5, -0.25]])})
+    plot_lyapunov(exponents, ax)
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["0.5", "-0.25"]

@@ -1,4 +1,4 @@
-"""Command line: `assocmem reproduce | claims | list | warmup | bench`."""
+"""Command line: `assocmem reproduce | claims | list | report | warmup | bench`."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from assocmem.papers import PAPERS, Run, claims_table, read_claims, reproduce, s
 from assocmem.papers.base import SCALES
 from assocmem.papers.record import CLAIM_KEYS
 from assocmem.provenance import package_version
+from assocmem.reports import write_scan_report
+from assocmem.scan import StoreError
 from assocmem.threads import default_threads
 
 INTERRUPTED = 130  # exit code of a shell command that ended by Ctrl-C
@@ -62,6 +64,10 @@ def _parser():
     claims.set_defaults(command=_claims)
     listing = commands.add_parser("list", help="list papers and experiments")
     listing.set_defaults(command=_list)
+    report = commands.add_parser("report", help="write a page of HTML about a scan")
+    report.add_argument("store", type=Path, help="folder that the scan keeps its points in")
+    report.add_argument("--out", type=Path, help="file to write (report.html in the store)")
+    report.set_defaults(command=_report)
     warmup = commands.add_parser("warmup", help="compile ahead of time")
     warmup.set_defaults(command=_warmup)
     bench = commands.add_parser("bench", help="time simulations against alternatives", add_help=False)
@@ -94,7 +100,7 @@ def _reproduce(arguments, _):
     _say(f"\n{claims_table(rows, keys=SUMMARY_KEYS)}\n\n{count} of {len(rows)} claims reproduced")
     _say(f"Datasets, figures and claims are in {arguments.out}")
     if outcome.skipped:
-        _say(f"skipped: {', '.join(outcome.skipped)}; to run them: pip install '.[data]'")
+        _say(f"skipped: {', '.join(outcome.skipped)}; to run them: pip install '.[data,learn]'")
     if outcome.failed:
         _say(f"failed: {', '.join(outcome.failed)}")
     return INTERRUPTED if outcome.is_interrupted else int(bool(outcome.failed))
@@ -114,6 +120,15 @@ def _list(arguments, _):
         width = max(len(experiment.name) for experiment in paper.experiments)
         for experiment in paper.experiments:
             print(f"    {paper.name}/{experiment.name.ljust(width)}  {experiment.title}")
+    return 0
+
+
+def _report(arguments, _):
+    try:
+        print(write_scan_report(arguments.store, arguments.out))
+    except (StoreError, OSError) as error:
+        print(f"assocmem: {error}", file=sys.stderr)
+        return 1
     return 0
 
 

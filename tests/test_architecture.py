@@ -28,7 +28,7 @@ LAYERS = [
     ["ensemble", "checks", "run", "simulate", "retrieval"],
     ["analysis", "scan"],
     ["plotting"],
-    ["papers", "bench", "warmup"],
+    ["papers", "bench", "warmup", "reports"],
     ["cli"],
     ["__init__", "__main__"],
 ]

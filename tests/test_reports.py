@@ -1,0 +1,97 @@
+"""The page about a scan holds everything it speaks of, in one file that browsers can read."""
+
+import base64
+import re
+import shutil
+import subprocess
+from html.parser import HTMLParser
+
+import pytest
+
+from assocmem import cli
+from assocmem.reports import write_scan_report
+from assocmem.scan import StoreError, scan
+from tests.scan import functions
+
+HERE = {"workers": 0, "progress": False}
+VOID = {"meta", "img"}
+
+
+class Reader(HTMLParser):
+    """Checks that tags are closed in order; collects texts and images."""
+
+    def __init__(self):
+        super().__init__()
+        self.open, self.texts, self.images = [], [], []
+
+    def handle_starttag(self, tag, attrs):
+        if tag == "img":
+            self.images.append(dict(attrs))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.texts.append(data)
+
+
+def read(path):
+    reader = Reader()
+    reader.feed(path.read_text(encoding="utf-8"))
+    assert reader.open == []
+    return reader
+
+
+@pytest.fixture
+def store(tmp_path):
+    scan(functions.failing, {"a": [1, 2, 3]}, store=tmp_path / "a <study>", **HERE)
+    return tmp_path / "a <study>"
+
+
+def test_a_report_has_results_parameters_provenance_and_failures(store):
+    reader = read(write_scan_report(store))
+    text = " ".join(reader.texts)
+    assert "a <study>" in text
+    assert "3 points: 2 done, 1 failed" in text
+    assert "ValueError: two is not allowed" in text
+    assert "a = 2" in text
+    assert "tests.scan.functions.failing" in text
+    assert [image["alt"] for image in reader.images] == ["value"]
+    assert base64.b64decode(reader.images[0]["src"].split(",")[1]).startswith(b"\x89PNG")
+
+
+def test_a_report_needs_no_other_file(store):
+    page = write_scan_report(store).read_text(encoding="utf-8")
+    assert not re.search(r'(src|href)="(?!data:)', page)
+
+
+def test_results_that_cannot_be_drawn_are_listed(tmp_path):
+    scan(functions.several, {"a": [1, 2]}, store=tmp_path / "store", **HERE)
+    reader = read(write_scan_report(tmp_path / "store", tmp_path / "page.html"))
+    assert [image["alt"] for image in reader.images] == ["square", "is_large"]
+    assert "pair" in reader.texts
+
+
+def test_the_command_writes_the_page(store, tmp_path, capsys):
+    assert cli.main(["report", str(store), "--out", str(tmp_path / "page.html")]) == 0
+    assert capsys.readouterr().out.strip() == str(tmp_path / "page.html")
+    assert cli.main(["report", str(tmp_path)]) == 1
+    assert "store must be a folder with the manifest of a scan" in capsys.readouterr().err
+
+
+def test_other_folders_are_refused(tmp_path):
+    with pytest.raises(StoreError, match="store must be a folder with the manifest of a scan"):
+        write_scan_report(tmp_path)
+
+
+def test_a_browser_shows_the_page(store):
+    names = ("chromium", "chromium-browser", "google-chrome", "chrome")
+    browser = next((found for name in names if (found := shutil.which(name))), None)
+    if browser is None:
+        pytest.skip("no Chromium")
+    page = write_scan_report(store).resolve().as_uri()
+    command = [browser, "--headless", "--disable-gpu", "--no-sandbox", "--dump-dom", page]
+    shown = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
+    assert "two is not allowed" in shown

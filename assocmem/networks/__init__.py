@@ -5,6 +5,9 @@ from assocmem.networks.base import Chain, Context, Layer, Vector
 from assocmem.networks.feature_association import FeatureAssociation
 from assocmem.networks.hopfield import HopfieldAssociation, HopfieldMemory, HopfieldPooling
 from assocmem.networks.layers import Dropout, Flatten, Gelu, LayerNorm, LinearMap, Places, Relu
+from assocmem.networks.normalizations import Normalization
+from assocmem.networks.plain_pooling import MaxAssociation, MeanAssociation
+from assocmem.networks.pure_pooling import PurePooling
 
 __all__ = [
     "Association",
@@ -20,7 +23,11 @@ __all__ = [
     "Layer",
     "LayerNorm",
     "LinearMap",
+    "MaxAssociation",
+    "MeanAssociation",
+    "Normalization",
     "Places",
+    "PurePooling",
     "Relu",
     "SeparationAssociation",
     "Vector",

@@ -58,6 +58,10 @@ class Layer:
         """Output for an input, and the pullback of a gradient in the output to the input and the parameters."""
         raise NotImplementedError
 
+    def __repr__(self):
+        # the same in every process, as checkpoints and caches know a network by it
+        return f"{type(self).__name__}()"
+
 
 def part(parameters: Parameters, prefix: str) -> dict[str, np.ndarray]:
     """The parameters whose names begin with the prefix and a dot, without these."""

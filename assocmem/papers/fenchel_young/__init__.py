@@ -2,6 +2,7 @@
 
 from assocmem.papers.base import Paper
 from assocmem.papers.fenchel_young import (
+    bags,
     basins,
     capacity,
     completion,
@@ -11,6 +12,7 @@ from assocmem.papers.fenchel_young import (
     metastable,
     noise,
     rationale,
+    real_bags,
     sequential_recall,
     theorems,
 )
@@ -30,6 +32,8 @@ PAPER = Paper(
         completion.EXPERIMENT,
         free_recall.EXPERIMENT,
         sequential_recall.EXPERIMENT,
+        bags.EXPERIMENT,
+        real_bags.EXPERIMENT,
         rationale.EXPERIMENT,
     ),
 )

@@ -1,4 +1,4 @@
-"""What the estimators share: standardised inputs, a training run, and outputs for new items."""
+"""What the estimators share: standardised inputs, classes from logits, a training run, and outputs for new items."""
 
 import numpy as np
 from scipy.special import expit, softmax
@@ -13,10 +13,26 @@ from assocmem.learning.training import Loss, Samples, outputs_of, train
 from assocmem.networks import Layer
 from assocmem.validation import check_finite
 
-__all__ = ["NetworkClassifier", "NetworkEstimator"]
+__all__ = ["LogitClassifier", "NetworkClassifier", "NetworkEstimator", "StandardizedInputs"]
 
 
-class NetworkEstimator(BaseEstimator):
+class StandardizedInputs:
+    """Features of inputs, standardised. Subclasses have the parameter or attribute `dtype`."""
+
+    def _fit_scale(self, values: np.ndarray, is_standardized: bool = True) -> None:
+        """Learn mean and scale of the features of values (item, feature), or leave them 0 and 1."""
+        self.mean_, self.scale_ = np.zeros(values.shape[1]), np.ones(values.shape[1])
+        if not is_standardized:
+            return
+        self.mean_ = values.mean(axis=0, dtype=float)
+        spread = values.std(axis=0, dtype=float)
+        self.scale_ = np.where(spread > 1e-12 * np.abs(values).max(initial=1.0, axis=0), spread, 1.0)
+
+    def _scaled(self, values: np.ndarray) -> np.ndarray:
+        return ((values - self.mean_) / self.scale_).astype(self.dtype)
+
+
+class NetworkEstimator(StandardizedInputs, BaseEstimator):
     """An estimator that trains a network.
 
     Subclasses have the parameters `n_epochs`, `batch_size`, `optimizer`, `validation_share`, `patience`, `dtype`,
@@ -59,18 +75,12 @@ class NetworkEstimator(BaseEstimator):
         found = outputs_of(self.network_, self.parameters_, samples, seed=self.random_state, threads=self.threads)
         return found.astype(float)
 
-    def _fit_scale(self, values: np.ndarray) -> None:
-        """Learn mean and scale of the features of values (item, feature)."""
-        self.mean_ = values.mean(axis=0, dtype=float)
-        spread = values.std(axis=0, dtype=float)
-        self.scale_ = np.where(spread > 1e-12 * np.abs(values).max(initial=1.0, axis=0), spread, 1.0)
 
-    def _scaled(self, values: np.ndarray) -> np.ndarray:
-        return ((values - self.mean_) / self.scale_).astype(self.dtype)
+class LogitClassifier(ClassifierMixin):
+    """A classifier with one logit for two classes, and one for each class if there are more.
 
-
-class NetworkClassifier(ClassifierMixin, NetworkEstimator):
-    """A classifier with one logit for two classes, and one for each class if there are more."""
+    Subclasses have a method `decision_function`.
+    """
 
     def _encode(self, y) -> np.ndarray:
         """Indices of classes, which are learned."""
@@ -79,19 +89,6 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):
         if len(self.classes_) < 2:
             raise ValueError(f"y must have at least two classes, got 1 class: {self.classes_}")
         return codes
-
-    @property
-    def _n_logits(self) -> int:
-        return 1 if len(self.classes_) == 2 else len(self.classes_)
-
-    @property
-    def _loss(self) -> Loss:
-        return logistic_loss if len(self.classes_) == 2 else cross_entropy
-
-    def decision_function(self, X) -> np.ndarray:
-        """Logits (item,) of the second of two classes, or (item, class)."""
-        outputs = self._outputs(self._samples(X))
-        return outputs[:, 0] if len(self.classes_) == 2 else outputs
 
     def predict_proba(self, X) -> np.ndarray:
         """Probabilities (item, class), in the order of `classes_`."""
@@ -105,6 +102,23 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):
         logits = self.decision_function(X)
         codes = (logits > 0).astype(int) if len(self.classes_) == 2 else logits.argmax(axis=1)
         return self.classes_[codes]
+
+
+class NetworkClassifier(LogitClassifier, NetworkEstimator):
+    """A classifier by a network."""
+
+    @property
+    def _n_logits(self) -> int:
+        return 1 if len(self.classes_) == 2 else len(self.classes_)
+
+    @property
+    def _loss(self) -> Loss:
+        return logistic_loss if len(self.classes_) == 2 else cross_entropy
+
+    def decision_function(self, X) -> np.ndarray:
+        """Logits (item,) of the second of two classes, or (item, class)."""
+        outputs = self._outputs(self._samples(X))
+        return outputs[:, 0] if len(self.classes_) == 2 else outputs
 
     def _samples(self, X) -> Samples:
         """Checked and standardised items."""

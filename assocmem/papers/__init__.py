@@ -1,5 +1,6 @@
 """Reproduction of papers: experiments that compute, plot and check what a paper found."""
 
+from assocmem.papers.adaptive import PAPER as _ADAPTIVE
 from assocmem.papers.balanced_ei import PAPER as _BALANCED_EI
 from assocmem.papers.base import Claim, Experiment, Paper, Run, select
 from assocmem.papers.cdam import PAPER as _CDAM
@@ -9,7 +10,7 @@ from assocmem.papers.push_pull import PAPER as _PUSH_PULL
 from assocmem.papers.record import claims_table, merge_claims, read_claims
 from assocmem.papers.reproduce import Outcome, reproduce
 
-PAPERS = {paper.name: paper for paper in (_BALANCED_EI, _PUSH_PULL, _CDAM, _FENCHEL_YOUNG, _NONPARAMETRIC)}
+PAPERS = {paper.name: paper for paper in (_BALANCED_EI, _PUSH_PULL, _CDAM, _FENCHEL_YOUNG, _NONPARAMETRIC, _ADAPTIVE)}
 
 __all__ = [
     "PAPERS",

@@ -29,7 +29,7 @@ from assocmem.papers.nonparametric.models import (
 )
 from assocmem.plotting import NEUTRAL, label_panels, make_figure, style
 
-BAG_SIZES = {"quick": (5, 20), "paper": (5, 20, 50, 100)}
+BAG_SIZES = {"quick": (5, 20), "paper": (5, 10, 20, 50, 100)}
 N_REPEATS = {"quick": 4, "paper": 5}
 MODELS = {"quick": (DENSE, SPARSE, TOP_20, MOST_MASKED, LINEAR), "paper": WITH_RANDOM_MASKS}
 MOST_LOST = 0.05  # of the accuracy by those that hold it: our reading

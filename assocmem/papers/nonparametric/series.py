@@ -37,6 +37,7 @@ WITH_PLACES = tuple(name + PLACES for name in (DENSE, WINDOW))
 NETWORKS = (*WITHOUT_WINDOW, WINDOW, *WITH_PLACES)
 BASELINE_LINES = {"mean of the series": ":", "persistence": "-.", "mean of the input": "--", "ridge regression": "-"}
 MOST_SPREAD, MOST_WORSE = 0.25, 0.1  # of the mean error without a window: our reading of "within noise"
+LEAST_FAILED = 4.0  # times that error: our reading of a window that fails
 
 
 @dataclass(frozen=True)
@@ -195,7 +196,7 @@ def _claims_at(part, length):
     spread = float((others.max() - others.min()) / others.mean())
     typical = errors.sel(model=list(WITHOUT_WINDOW)).mean("model")
     worse = (errors.sel(model=WINDOW) - typical) / float(others.mean())
-    ratio = errors.sel(model=WINDOW) / float(baseline.sel(baseline="mean of the series"))
+    ratio = errors.sel(model=WINDOW) / typical
     best = float(means.sel(model=list(WITH_PLACES)).min() / others.mean())
     simple = float(baseline.sel(baseline="ridge regression") / others.mean())
     what = f"horizon {length}"
@@ -205,8 +206,9 @@ def _claims_at(part, length):
             *("paper", "at_most", MOST_SPREAD, spread),
         ),
         Claim(
-            f"{what}: the window has the error of the mean of the series, ratio ({_summary(ratio)})",
-            *("paper", "close", 1.0, float(ratio.mean()), 0.15, "0.75 to 1.05 in table 6 on ETTh1"),
+            f"{what}: the window fails, its error over that of the others ({_summary(ratio)}; 4.8 to 7.2 in table 6 on "
+            "ETTh1)",
+            *("paper", "at_least", LEAST_FAILED, float(ratio.mean())),
         ),
         below(
             f"{what}: the window is as good as the others, its error less theirs over their mean",

@@ -5,17 +5,25 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
+from assocmem.features import EluFeatures, PositiveRandomFeatures, ReluFeatures
 from assocmem.graphs import ring
 from assocmem.hierarchy import hierarchical_patterns
 from assocmem.inputs import OrnsteinUhlenbeck
 from assocmem.integrators import METHODS
 from assocmem.kernels.activations import PowerLaw, SoftplusSquared
+from assocmem.learning.similarity import fit_similarity
+from assocmem.masks import RandomMask, Window
+from assocmem.models.adaptive_hopfield import AdaptiveHopfield
 from assocmem.models.balanced_ei import BalancedEI
 from assocmem.models.base import Flow
 from assocmem.models.cdam import CDAM
+from assocmem.models.classical import ClassicalHopfield
+from assocmem.models.feature_hopfield import FeatureHopfield
 from assocmem.models.fenchel_young import HopfieldFenchelYoung
+from assocmem.models.nonparametric import NonparametricHopfield
 from assocmem.models.push_pull import PushPull
 from assocmem.models.push_pull_discrete import DiscretePushPull
+from assocmem.models.support_vector import SupportVectorMemory
 from assocmem.recall import constrained_free_recall, free_recall, sequential_recall
 from assocmem.retrieval import retrieve
 from assocmem.separations import (
@@ -30,6 +38,7 @@ from assocmem.separations import (
     Sparsemax,
     TopK,
 )
+from assocmem.similarities.adaptive import FEATURES
 from assocmem.simulate import iterate, simulate
 from assocmem.transformations import L2Normalization, LayerNormalization, RMSNormalization, Sign, Tanh
 
@@ -69,7 +78,12 @@ def _runs() -> Iterator[tuple[str, Callable]]:
             yield what, lambda o=options: retrieve(memory, patterns, **o)
     for dtype in (np.float64, np.float32):
         yield from _fenchel_young_runs(patterns.astype(dtype))
+        yield from _nonparametric_runs(patterns.astype(dtype))
+        yield from _adaptive_runs(patterns.astype(dtype))
     yield from _recall_runs(patterns)
+    for order in ("synchronous", "asynchronous"):
+        memory = ClassicalHopfield(np.sign(patterns - 0.5), update_order=order)
+        yield f"classical network, {order}", lambda m=memory: m.update(m.patterns, threads=1)
 
 
 def _fenchel_young_runs(patterns: np.ndarray) -> Iterator[tuple[str, Callable]]:
@@ -87,6 +101,30 @@ def _fenchel_young_runs(patterns: np.ndarray) -> Iterator[tuple[str, Callable]]:
         for engine in memory.engines:
             options = {"steps": 2, "engine": engine, "threads": 1}
             yield f"{what}, retrieval, {engine} engine", lambda m=memory, o=options: m.retrieve(patterns, **o)
+
+
+def _nonparametric_runs(patterns: np.ndarray) -> Iterator[tuple[str, Callable]]:
+    """Masks and features, in the type of patterns."""
+    for mask in (RandomMask(0.3, seed=0), RandomMask(0.3, seed=0, is_exact=False, on_empty="one"), Window(1)):
+        memory = NonparametricHopfield(patterns, mask=mask)
+        what = f"{type(mask).__name__}, {patterns.dtype}"
+        yield f"retrieval, {what}", lambda m=memory: m.retrieve(patterns, steps=1, weights=True, threads=1)
+    for features in (EluFeatures(), PositiveRandomFeatures(5, seed=0), ReluFeatures(5, seed=0)):
+        memory = FeatureHopfield(patterns, features=features)
+        what = f"{type(features).__name__}, {patterns.dtype}"
+        yield f"retrieval, {what}", lambda m=memory: m.retrieve(patterns, steps=1, threads=1)
+    yield "support vectors", lambda: SupportVectorMemory(patterns).update(patterns, threads=1)
+
+
+def _adaptive_runs(patterns: np.ndarray) -> Iterator[tuple[str, Callable]]:
+    """Fits and retrieval by all features, in the type of patterns."""
+    origins = np.arange(len(patterns))
+
+    def fit_and_recall():
+        fitted = fit_similarity(patterns, patterns, origins, features=FEATURES, n_iterations=1, threads=1)
+        AdaptiveHopfield(patterns, fitted.similarity).recall(patterns, threads=1)
+
+    yield f"adaptive similarity, {patterns.dtype}", fit_and_recall
 
 
 def _recall_runs(patterns: np.ndarray) -> Iterator[tuple[str, Callable]]:

@@ -239,7 +239,7 @@ def _mark_published(ax, dataset, least):
 
 def _title(dataset):
     a = dataset.attrs
-    n_images = "" if a["has_test_images"] else f" ({a['n_images']} images in two parts, to learn and to test)"
+    n_images = "" if a["has_test_images"] else f" ({a['n_images']} images, parted)"
     numbers = f"{a['sizes_n_train']} bags to learn from, {a['sizes_n_test']} to test, {dataset.sizes['repeat']} repeats"
     crosses = "; crosses: paper" if a["images"] == "MNIST" else ""
     return f"{a['images']}{n_images}: {numbers}; 95 % intervals{crosses}"

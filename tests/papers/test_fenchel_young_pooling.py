@@ -120,6 +120,25 @@ def test_large_images_are_averaged_over_blocks():
     np.testing.assert_allclose(reduced.values, expected, rtol=1e-5, atol=1e-6)  # float32
 
 
+def test_best_is_only_what_is_above_each_other_separation():
+    accuracy = xr.DataArray(
+        np.full((len(pooling.NAMES), 1, 3), 0.9),
+        dims=("network", "least", "repeat"),
+        coords={"network": list(pooling.NAMES), "least": [3]},
+    )
+    accuracy.loc["3-subsets"] = 0.95
+    dataset = xr.Dataset({"accuracy": accuracy}, attrs={"images": "digits"})
+    assert [claim.verdict for claim in bags.claims(dataset)[:5]] == ["reproduced"] * 5
+    # above on average, but not in each repeat
+    accuracy.loc["softmax", 3] = [0.9, 0.9, 0.97]
+    each, on_average, softmax = bags.claims(dataset)[:3]
+    assert "least for softmax" in each.statement
+    assert (each.verdict, on_average.verdict, softmax.verdict) == ("not reproduced", "reproduced", "not reproduced")
+    quantile = 0.95 / np.sqrt(2 * 0.975 * 0.025)  # Student's t with 2 degrees of freedom, in closed form
+    half = quantile * np.std([0.05, 0.05, -0.02], ddof=1) / np.sqrt(3)
+    assert each.ours == softmax.ours == pytest.approx(0.08 / 3 - half, abs=1e-12)
+
+
 @pytest.mark.parametrize("n_nines", range(6))
 def test_subsets_of_k_look_at_nines_alone_exactly_in_positive_bags(n_nines):
     # a perfect detector of nines as the only unit, and what they evoke of a unit that all other images have

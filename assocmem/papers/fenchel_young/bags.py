@@ -246,7 +246,7 @@ def _title(dataset):
 
 
 def claims(dataset: xr.Dataset) -> list[Claim]:
-    """Whether subsets of k = K are best, each against its strongest rival, by differences on the same bags."""
+    """Whether subsets of k = K are best, by differences on the same bags."""
     counts = [least for least in dataset.least.values.tolist() if least > 1]
     rows = [claim for least in counts for claim in (*_published_claims(dataset, least), *_gain_claims(dataset, least))]
     largest = counts[-1]
@@ -269,11 +269,13 @@ def _published_claims(dataset, least):
 
 def _gain_claims(dataset, least):
     gains = gain(dataset, least).drop_sel(network=matched(least))
-    pooled = gains.drop_sel(network=list(CONTROLS))
-    rival = str(pooled.network.values[np.argmin(pooled.mean("repeat").values)])
+    others = gains.drop_sel(network=list(CONTROLS))
+    # best of all is only what is above each of them: the one from which it is told apart least decides
+    rival = others.network.values[np.argmin((others.mean("repeat") - half_width(others)).values)]
     what = f"K = {least}: accuracy of {matched(least)} on the same bags minus that of"
     return [
-        above(f"{what} the best other separation, {rival}", gains.sel(network=rival)),
+        above(f"{what} each other separation, least for {rival}", others.sel(network=rival)),
+        above(f"{what} the others on average", others.mean("network")),
         above(f"{what} {SOFTMAX}", gains.sel(network=SOFTMAX)),
         *(above(f"{what} {name} pooling", gains.sel(network=name), source="control") for name in CONTROLS),
     ]

@@ -23,9 +23,9 @@ __all__ = ["FixedMask", "Mask", "RandomMask", "TopScores", "Window", "share_of"]
 _ROUNDING = 1e-9  # 0.2 * 15 is 3, also in binary
 
 
-def share_of(fraction: float, n_patterns: int) -> int:
-    """The number of patterns in a fraction of them, rounded down."""
-    return int(fraction * n_patterns + _ROUNDING)
+def share_of(fraction: float, n_patterns: int | np.ndarray) -> np.ndarray:
+    """The number of patterns in a fraction of them, rounded down but at least one, for one or many numbers."""
+    return np.maximum(1, np.asarray(fraction * n_patterns + _ROUNDING).astype(np.int64))
 
 
 class Mask:
@@ -329,7 +329,7 @@ class TopScores(Mask):
 
     def k(self, n_patterns: int) -> int:
         """How many patterns a cue sees."""
-        return max(1, share_of(self.fraction, n_patterns)) if self.count is None else int(self.count)
+        return int(share_of(self.fraction, n_patterns) if self.count is None else self.count)
 
     def least(self, n_patterns):
         return self.k(n_patterns)

@@ -615,7 +615,7 @@ def test_bad_arguments_are_named(network, starts, change, kind, message):
         ({"a": pattern_overlap(np.ones((2, 30)))}, "patterns must have at most the 21 units of the state, got 30"),
         ({"a": lambda y: np.multiply(y, 0.0, out=y)}, "read-only"),
     ],
-    ids=str,
+    ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_faulty_observables_fail_before_the_run(network, starts, observables, message):
     with pytest.raises(ValueError, match=message):

@@ -2,10 +2,9 @@
 
 import numpy as np
 from sklearn.base import BaseEstimator
-from sklearn.utils.validation import check_is_fitted, column_or_1d, validate_data
+from sklearn.utils.validation import check_is_fitted, validate_data
 
-from assocmem.estimators.bags import Bags
-from assocmem.estimators.fitting import LogitClassifier, StandardizedInputs
+from assocmem.estimators.fitting import BagInputs, LogitClassifier, StandardizedInputs
 from assocmem.learning.bag_memory import fit_bag_memory
 from assocmem.learning.class_memory import fit_class_memory
 from assocmem.validation import check_boolean, check_integer
@@ -143,7 +142,7 @@ class AdaptiveHopfieldClassifier(LogitClassifier, StandardizedInputs, BaseEstima
         return logits[:, 1] - logits[:, 0] if len(self.classes_) == 2 else logits
 
 
-class AdaptiveHopfieldBagClassifier(LogitClassifier, StandardizedInputs, BaseEstimator):
+class AdaptiveHopfieldBagClassifier(BagInputs, LogitClassifier, BaseEstimator):
     r"""Classifier of bags with a memory of the instances of some of them, and a similarity that is learned on others.
 
     .. math:: z = a \log \operatorname{mean}_i \exp(d_i) + b, \qquad
@@ -204,7 +203,6 @@ class AdaptiveHopfieldBagClassifier(LogitClassifier, StandardizedInputs, BaseEst
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        tags.input_tags.two_d_array, tags.input_tags.three_d_array = False, True
         tags.classifier_tags.multi_class = False
         return tags
 
@@ -223,14 +221,10 @@ class AdaptiveHopfieldBagClassifier(LogitClassifier, StandardizedInputs, BaseEst
             If a parameter is out of its range, a bag is empty, X or y are not finite, of different lengths or not of
             two classes with at least two bags each.
         """
-        bags, codes = Bags.of(X), self._two_classes(column_or_1d(y, warn=True))
-        if len(bags) != len(codes):
-            raise ValueError(f"y must have a class for each of the {len(bags)} bags, got {len(codes)}")
+        bags, y = self._fit_bags(X, y)
+        codes = self._two_classes(y)
         check_integer("n_memories", self.n_memories, 1)
-        check_boolean("is_standardized", self.is_standardized)
         check_integer("random_state", self.random_state, 0)
-        self.n_features_in_ = bags.n_features
-        self._fit_scale(bags.instances[np.unique(bags.members[bags.is_there])], self.is_standardized)
         self.stored_ = stratified_rows(codes, self.n_memories, self.random_state)
         rows, is_stored = self._scaled(bags.instances), np.isin(np.arange(len(bags)), self.stored_)
         stored = bags.members[is_stored]
@@ -258,10 +252,7 @@ class AdaptiveHopfieldBagClassifier(LogitClassifier, StandardizedInputs, BaseEst
 
     def decision_function(self, X) -> np.ndarray:
         """Logits (bag,) of the second class."""
-        check_is_fitted(self)
-        bags = Bags.of(X)
-        if bags.n_features != self.n_features_in_:
-            raise ValueError(f"X must have {self.n_features_in_} features, as in fit, got {bags.n_features}")
+        bags = self._checked_bags(X)
         instances, members = _compact(bags.instances, bags.members)
         return self.memory_.logits(self._scaled(instances), members, threads=self.threads)
 

@@ -2,10 +2,9 @@
 
 import numpy as np
 from sklearn.metrics import roc_auc_score
-from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from assocmem.estimators.bags import Bags
-from assocmem.estimators.fitting import NetworkClassifier
+from assocmem.estimators.fitting import BagInputs, NetworkClassifier
 from assocmem.learning.training import Samples
 from assocmem.networks import (
     Chain,
@@ -18,12 +17,11 @@ from assocmem.networks import (
     Relu,
     SeparationAssociation,
 )
-from assocmem.validation import check_boolean
 
 __all__ = ["HopfieldBagClassifier"]
 
 
-class HopfieldBagClassifier(NetworkClassifier):
+class HopfieldBagClassifier(BagInputs, NetworkClassifier):
     """Classifier of bags of instances with Hopfield pooling.
 
     Standardised instances are embedded and normalised; learned cues evoke mixtures of the instances of a bag, from
@@ -104,11 +102,6 @@ class HopfieldBagClassifier(NetworkClassifier):
         self.threads = threads
         self.progress = progress
 
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.input_tags.two_d_array, tags.input_tags.three_d_array = False, True
-        return tags
-
     def fit(self, X, y):
         """Train on bags X with classes y (bag,).
 
@@ -123,15 +116,8 @@ class HopfieldBagClassifier(NetworkClassifier):
             If a parameter is out of its range, a bag is empty, X or y are not finite, of different lengths or of one
             class.
         """
-        bags, y = Bags.of(X), column_or_1d(y, warn=True)
-        if len(bags) != len(y):
-            raise ValueError(f"y must have a class for each of the {len(bags)} bags, got {len(y)}")
-        check_boolean("is_standardized", self.is_standardized)
+        bags, y = self._fit_bags(X, y)
         codes = self._encode(y)
-        self.n_features_in_ = bags.n_features
-        self.mean_, self.scale_ = np.zeros(bags.n_features), np.ones(bags.n_features)
-        if self.is_standardized:
-            self._fit_scale(bags.instances[np.unique(bags.members[bags.is_there])])
         samples = self._bag_samples(bags, codes)
         self._train(self._network(), samples, self._loss, stratify=codes, score=self._score_function())
         return self
@@ -164,11 +150,7 @@ class HopfieldBagClassifier(NetworkClassifier):
         return Chain(layers)
 
     def _samples(self, X):
-        check_is_fitted(self)
-        bags = Bags.of(X)
-        if bags.n_features != self.n_features_in_:
-            raise ValueError(f"X must have {self.n_features_in_} features, as in fit, got {bags.n_features}")
-        return self._bag_samples(bags)
+        return self._bag_samples(self._checked_bags(X))
 
     def _bag_samples(self, bags: Bags, codes: np.ndarray | None = None) -> Samples:
         """Samples of bags; places without an instance show the first one, which is ignored."""

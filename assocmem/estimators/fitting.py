@@ -5,15 +5,16 @@ from scipy.special import expit, softmax
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.model_selection import train_test_split
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import check_is_fitted, column_or_1d
 
+from assocmem.estimators.bags import Bags
 from assocmem.learning.losses import cross_entropy, logistic_loss
 from assocmem.learning.optimizers import AdamW
 from assocmem.learning.training import Loss, Samples, outputs_of, train
 from assocmem.networks import Layer
-from assocmem.validation import check_finite
+from assocmem.validation import check_boolean, check_finite
 
-__all__ = ["LogitClassifier", "NetworkClassifier", "NetworkEstimator", "StandardizedInputs"]
+__all__ = ["BagInputs", "LogitClassifier", "NetworkClassifier", "NetworkEstimator", "StandardizedInputs"]
 
 
 class StandardizedInputs:
@@ -30,6 +31,33 @@ class StandardizedInputs:
 
     def _scaled(self, values: np.ndarray) -> np.ndarray:
         return ((values - self.mean_) / self.scale_).astype(self.dtype)
+
+
+class BagInputs(StandardizedInputs):
+    """Items that are bags. Subclasses have the parameter `is_standardized`."""
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.two_d_array, tags.input_tags.three_d_array = False, True
+        return tags
+
+    def _fit_bags(self, X, y) -> tuple[Bags, np.ndarray]:
+        """Checked bags and their labels (bag,); the features of instances are learned."""
+        bags, y = Bags.of(X), column_or_1d(y, warn=True)
+        if len(bags) != len(y):
+            raise ValueError(f"y must have a class for each of the {len(bags)} bags, got {len(y)}")
+        check_boolean("is_standardized", self.is_standardized)
+        self.n_features_in_ = bags.n_features
+        self._fit_scale(bags.instances[np.unique(bags.members[bags.is_there])], self.is_standardized)
+        return bags, y
+
+    def _checked_bags(self, X) -> Bags:
+        """Bags with the features that were learned."""
+        check_is_fitted(self)
+        bags = Bags.of(X)
+        if bags.n_features != self.n_features_in_:
+            raise ValueError(f"X must have {self.n_features_in_} features, as in fit, got {bags.n_features}")
+        return bags
 
 
 class NetworkEstimator(StandardizedInputs, BaseEstimator):
@@ -122,5 +150,4 @@ class NetworkClassifier(LogitClassifier, NetworkEstimator):
 
     def _samples(self, X) -> Samples:
         """Checked and standardised items."""
-        check_is_fitted(self)
         raise NotImplementedError

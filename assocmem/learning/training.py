@@ -278,7 +278,8 @@ class _Training:
 
     def fingerprint(self) -> str:
         """A hash of everything that the course of the run depends on."""
-        parts = [repr((self.network, self.optimizer, self.batch_size, self.seed, self.n_epochs, self.loss.__name__))]
+        names = [getattr(function, "__name__", repr(function)) for function in (self.loss, self.score)]
+        parts = [repr((self.network, self.optimizer, self.batch_size, self.seed, self.n_epochs, names))]
         parts += [array.tobytes() for samples in (self.samples, self.validation) for array in _arrays(samples)]
         parts.append(self.vector.values.tobytes())
         return hashlib.sha256(b"".join(p.encode() if isinstance(p, str) else p for p in parts)).hexdigest()
@@ -348,6 +349,5 @@ def _check(**counts):
 
 
 def _history(records):
-    units = {"validation_score": "1", "learning_rate": "1", "loss": "1", "validation_loss": "1"}
-    data = {name: ("epoch", np.array(values), {"units": units[name]}) for name, values in records.items() if values}
+    data = {name: ("epoch", np.array(values), {"units": "1"}) for name, values in records.items() if values}
     return xr.Dataset(data, {"epoch": ("epoch", np.arange(len(records["loss"])), {"units": "epochs"})})

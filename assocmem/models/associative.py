@@ -33,12 +33,28 @@ class ReadOut:
 class AssociativeMemory:
     """A memory with an update of states, an energy and weights of patterns.
 
-    Subclasses supply `n_patterns`, `n_units`, `dtype` and the methods below; `retrieve` then works, with an exact early
-    stop: a state that is a pattern from which the update leads back to itself needs no further update.
+    Subclasses supply `patterns` (pattern, unit) and the methods below; `retrieve` then works, with an exact early stop:
+    a state that is a pattern from which the update leads back to itself needs no further update.
     """
 
+    patterns: np.ndarray
     engines = ("units",)
     has_one_hot_weights = True  # whether a support of one pattern means that the next state is that pattern
+
+    @property
+    def n_patterns(self) -> int:
+        """Number of patterns."""
+        return self.patterns.shape[0]
+
+    @property
+    def n_units(self) -> int:
+        """Number of units."""
+        return self.patterns.shape[1]
+
+    @property
+    def dtype(self) -> np.dtype:
+        """Type of states."""
+        return self.patterns.dtype
 
     def step(self, y: np.ndarray, form: str, engine: str, *, threads: int | None) -> Step:
         """One update of states of a form, "units" or that of an engine, which the result has."""
@@ -149,9 +165,22 @@ class AssociativeMemory:
         if array.ndim not in (1, 2) or array.shape[-1] != self.n_units:
             n = self.n_units
             raise ValueError(f"{name} must have shape ({n},) or (trajectory, {n}), got {array.shape}")
+        return np.array(np.atleast_2d(self.checked(array, name)), order="C")
+
+    def checked(self, states, name: str = "states") -> np.ndarray:
+        """States (..., unit) in the type of the model.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If they are of the wrong type or shape or not finite.
+        """
+        array = float_array(name, states).astype(self.dtype)
+        if array.shape[-1] != self.n_units:
+            raise ValueError(f"{name} must have shape (..., {self.n_units}), got {array.shape}")
         if not np.all(np.isfinite(array)):
             raise ValueError(f"{name} must be finite, got {np.count_nonzero(~np.isfinite(array))} other values")
-        return np.array(np.atleast_2d(array), dtype=self.dtype, order="C")
+        return np.ascontiguousarray(array)
 
 
 @dataclass(eq=False)

@@ -11,13 +11,14 @@ from assocmem.jit import compile_loop
 from assocmem.kernels.classical import sweep_loop
 from assocmem.models.associative import AssociativeMemory, ReadOut
 from assocmem.separations.association import Step
-from assocmem.separations.base import float_array, run_on_threads
+from assocmem.separations.base import run_on_threads
 from assocmem.validation import check_boolean, check_integer, labelled_array
 
 __all__ = ["ClassicalHopfield"]
 
 LEARNING = ("hebb", "pseudo_inverse")
 UPDATES = ("asynchronous", "synchronous")
+_STATES_AT_A_TIME = 32  # in a sweep: their overlaps with several hundred patterns fit into a cache
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,21 +84,6 @@ class ClassicalHopfield(AssociativeMemory):
         check_integer("seed", self.seed, 0)
 
     @property
-    def n_patterns(self) -> int:
-        """Number of patterns P."""
-        return self.patterns.shape[0]
-
-    @property
-    def n_units(self) -> int:
-        """Number of units N."""
-        return self.patterns.shape[1]
-
-    @property
-    def dtype(self) -> np.dtype:
-        """Type of states."""
-        return self.patterns.dtype
-
-    @property
     def load(self) -> float:
         """Patterns per unit."""
         return self.n_patterns / self.n_units
@@ -117,6 +103,12 @@ class ClassicalHopfield(AssociativeMemory):
         return np.einsum("pi,pi->i", self.patterns, self.duals)
 
     @cached_property
+    def _columns(self) -> tuple[np.ndarray, np.ndarray]:
+        """Patterns and duals (unit, pattern), so that what one unit needs is contiguous."""
+        post = np.ascontiguousarray(self.patterns.T)
+        return post, post if self.duals is self.patterns else np.ascontiguousarray(self.duals.T)
+
+    @cached_property
     def order(self) -> np.ndarray:
         """The order (unit,) in which units are updated."""
         return np.random.default_rng(self.seed).permutation(self.n_units)
@@ -127,7 +119,7 @@ class ClassicalHopfield(AssociativeMemory):
 
     def weights(self, states: np.ndarray) -> np.ndarray:
         """Weights (..., pattern) with which patterns enter the potentials at states (..., unit)."""
-        return self._checked(states) @ self.duals.T / self.n_units
+        return self.checked(states) @ self.duals.T / self.n_units
 
     def update(self, states: np.ndarray, *, threads: int | None = None) -> np.ndarray:
         """The next states (..., unit) of states (..., unit) of 1 and -1.
@@ -137,19 +129,20 @@ class ClassicalHopfield(AssociativeMemory):
         TypeError, ValueError
             If states are of the wrong type, shape or values.
         """
-        states = self._checked(states)
+        states = self.checked(states)
         return self._next(states.reshape(-1, self.n_units), threads).reshape(states.shape)
 
     def energy(self, states: np.ndarray) -> np.ndarray:
         """Energy ``-y W y / 2`` (...,) of states (..., unit)."""
-        states = self._checked(states)
-        products = ((states @ self.patterns.T) * (states @ self.duals.T)).sum(axis=-1)
-        return -0.5 * (products - self.diagonal.sum()) / self.n_units
+        states = self.checked(states)
+        overlaps = states @ self.patterns.T
+        weights = overlaps if self.duals is self.patterns else states @ self.duals.T
+        return -0.5 * ((overlaps * weights).sum(axis=-1) - self.diagonal.sum()) / self.n_units
 
     # the protocol of AssociativeMemory
 
-    def check_states(self, name, states):
-        states = super().check_states(name, states)
+    def checked(self, states, name="states"):
+        states = super().checked(states, name)
         if not np.all(np.abs(states) == 1):
             raise ValueError(f"{name} must be of 1 and -1, got other values")
         return states
@@ -177,19 +170,14 @@ class ClassicalHopfield(AssociativeMemory):
             potential = row_product(row_product(y, self.duals.T), self.patterns) - self.diagonal * y
             return np.where(potential == 0, y, np.sign(potential))
         new = y.copy()
-        post, pre = (np.ascontiguousarray(array.T) for array in (self.patterns, self.duals))
-        loop = compile_loop(sweep_loop)
+        loop, (post, pre) = compile_loop(sweep_loop), self._columns
 
         def run(rows):
-            loop(new[rows], post, pre, self.diagonal, self.order, np.empty(self.n_patterns))
+            n_blocks = -(-(rows.stop - rows.start) // _STATES_AT_A_TIME)
+            for block in np.array_split(new[rows], n_blocks):
+                n = len(block)
+                buffers = np.empty((n, self.n_patterns)), np.empty((self.n_patterns, n)), np.empty(n), np.empty(n)
+                loop(block, post, pre, self.diagonal, self.order, *buffers)
 
         run_on_threads(run, (len(y), self.n_units * self.n_patterns), threads)
         return new
-
-    def _checked(self, states):
-        states = float_array("states", states).astype(float)
-        if states.shape[-1] != self.n_units:
-            raise ValueError(f"states must have shape (..., {self.n_units}), got {states.shape}")
-        if not np.all(np.abs(states) == 1):
-            raise ValueError("states must be of 1 and -1, got other values")
-        return states

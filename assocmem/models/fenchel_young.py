@@ -11,7 +11,7 @@ from assocmem.kernels.matmul import matmul, matmul_single, product_loop, weights
 from assocmem.models.associative import AssociativeMemory, ReadOut
 from assocmem.separations import Entmax, KSubsets, Normmax, Separation, Softmax, Sparsemax
 from assocmem.separations.association import Association, Step, over_blocks
-from assocmem.separations.base import check_status, float_array
+from assocmem.separations.base import check_status
 from assocmem.transformations import Identity, L2Normalization, LayerNormalization, PostTransformation, RMSNormalization
 from assocmem.validation import check_positive, labelled_array
 
@@ -105,21 +105,6 @@ class HopfieldFenchelYoung(AssociativeMemory):
             )
 
     @property
-    def n_patterns(self) -> int:
-        """Number of patterns."""
-        return self.patterns.shape[0]
-
-    @property
-    def n_units(self) -> int:
-        """Number of units."""
-        return self.patterns.shape[1]
-
-    @property
-    def dtype(self) -> np.dtype:
-        """Type of states."""
-        return self.patterns.dtype
-
-    @property
     def has_one_hot_weights(self) -> bool:
         """Whether a support of one pattern means that the next state is that pattern."""
         return self.separation.total == 1.0
@@ -131,11 +116,11 @@ class HopfieldFenchelYoung(AssociativeMemory):
 
     def scores(self, states: np.ndarray) -> np.ndarray:
         """Scores X q (..., pattern) of states (..., unit), without beta."""
-        return self._checked(states) @ self.patterns.T
+        return self.checked(states) @ self.patterns.T
 
     def weights(self, states: np.ndarray, *, threads: int | None = None) -> np.ndarray:
         """Weights of the patterns (..., pattern) at states (..., unit)."""
-        states = self._checked(states)
+        states = self.checked(states)
         found = self._step_with_weights(states.reshape(-1, self.n_units), threads)[1]
         return found.reshape(*states.shape[:-1], self.n_patterns)
 
@@ -147,7 +132,7 @@ class HopfieldFenchelYoung(AssociativeMemory):
         TypeError, ValueError
             If states are of the wrong type or shape, or their scores are not finite.
         """
-        states = self._checked(states)
+        states = self.checked(states)
         step = self.step(states.reshape(-1, self.n_units), "units", "units", threads=threads)
         check_status(step.status, "states")
         return step.states.reshape(states.shape)
@@ -162,7 +147,7 @@ class HopfieldFenchelYoung(AssociativeMemory):
         ----------
         Santos et al. (2024), eqs. 7 and 20; Ramsauer et al. (2021), Hopfield networks is all you need, ICLR, eq. 2.
         """
-        states = self._checked(states)
+        states = self.checked(states)
         flat = states.reshape(-1, self.n_units)
         step = self.association.run(flat, beta=self.beta, threads=threads)
         check_status(step.status, "states")
@@ -296,11 +281,3 @@ class HopfieldFenchelYoung(AssociativeMemory):
 
         over_blocks(run, self.separation, len(y), self.n_patterns, self.dtype, threads)
         return Step(step.states, step.conjugate, step.status, step.readout, square)
-
-    def _checked(self, states):
-        states = float_array("states", states).astype(self.dtype)
-        if states.shape[-1] != self.n_units:
-            raise ValueError(f"states must have shape (..., {self.n_units}), got {states.shape}")
-        if not np.all(np.isfinite(states)):
-            raise ValueError(f"states must be finite, got {np.count_nonzero(~np.isfinite(states))} other values")
-        return np.ascontiguousarray(states)

@@ -5,7 +5,6 @@ import math
 import numpy as np
 
 from assocmem.models.associative import AssociativeMemory
-from assocmem.separations.base import float_array
 from assocmem.validation import check_integer, check_positive, labelled_array
 
 __all__ = ["PatternMemory"]
@@ -15,21 +14,6 @@ class PatternMemory(AssociativeMemory):
     """Base of frozen dataclasses with fields `patterns`, `keys` and `beta`."""
 
     is_numbered = False  # whether an update depends on the number of the cue
-
-    @property
-    def n_patterns(self) -> int:
-        """Number of patterns."""
-        return self.patterns.shape[0]
-
-    @property
-    def n_units(self) -> int:
-        """Number of units."""
-        return self.patterns.shape[1]
-
-    @property
-    def dtype(self) -> np.dtype:
-        """Type of states."""
-        return self.patterns.dtype
 
     @property
     def is_autoassociative(self) -> bool:
@@ -68,21 +52,6 @@ class PatternMemory(AssociativeMemory):
     def scores(self, states: np.ndarray) -> np.ndarray:
         """Scores (..., pattern) of states (..., unit): their products with the keys, without beta."""
         return self.checked(states) @ self.stored_keys.T
-
-    def checked(self, states) -> np.ndarray:
-        """States (..., unit) in the type of the patterns.
-
-        Raises
-        ------
-        TypeError, ValueError
-            If they are of the wrong type or shape or not finite.
-        """
-        states = float_array("states", states).astype(self.dtype)
-        if states.shape[-1] != self.n_units:
-            raise ValueError(f"states must have shape (..., {self.n_units}), got {states.shape}")
-        if not np.all(np.isfinite(states)):
-            raise ValueError(f"states must be finite, got {np.count_nonzero(~np.isfinite(states))} other values")
-        return np.ascontiguousarray(states)
 
     def flat(self, states, threads: int | None = None) -> tuple[np.ndarray, tuple[int, ...]]:
         """Checked states as a matrix (trajectory, unit), and the shape of what is in front of the units."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from assocmem.masks import share_of
 from assocmem.networks.base import Context
 from assocmem.separations import Softmax
 from assocmem.separations.base import Separation
@@ -109,7 +110,7 @@ class SeparationAssociation(Association):
 def selected(scores: np.ndarray, is_there: np.ndarray, share: float) -> np.ndarray:
     """Which keys (..., key) have the largest scores: a share of those that exist, rounded down, at least one."""
     count = np.count_nonzero(is_there, axis=-1, keepdims=True)
-    k = np.clip((share * count + 1e-9).astype(np.intp), 1, None)  # 0.2 * 15 is 3, also in binary
+    k = share_of(share, count)
     ordered = np.sort(np.where(is_there, scores, -np.inf), axis=-1)
     edge = np.take_along_axis(ordered, scores.shape[-1] - np.minimum(k, scores.shape[-1]), axis=-1)
     return is_there & (scores >= edge)

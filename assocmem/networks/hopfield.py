@@ -6,6 +6,7 @@ import numpy as np
 
 from assocmem.networks.associations import Association, SeparationAssociation, summed
 from assocmem.networks.base import Context, Layer, Parameters, part, prefixed
+from assocmem.networks.heads import among_keys, join_heads, split_heads
 from assocmem.networks.layers import LinearMap
 from assocmem.validation import check_integer
 
@@ -53,9 +54,9 @@ class _Heads(Layer):
 
         key = project("key", keys)
         value = project("value", key)
-        split = [_split(array, self.n_heads) for array in (project("cue", cues), key, value)]
+        split = [split_heads(array, self.n_heads) for array in (project("cue", cues), key, value)]
         evoked, associate_pullback = self.association.forward(*split, is_there, context)
-        out = project("out", _joined(evoked))
+        out = project("out", join_heads(evoked))
 
         def pullback(gradient):
             own = {}
@@ -65,30 +66,14 @@ class _Heads(Layer):
                 own.update(prefixed(found, name))
                 return gradient
 
-            to_evoked = _split(back("out", gradient), self.n_heads)
+            to_evoked = split_heads(back("out", gradient), self.n_heads)
             to_cue, to_key, to_value = (
-                _joined(summed(g, x.shape)) for g, x in zip(associate_pullback(to_evoked), split, strict=True)
+                join_heads(summed(g, x.shape)) for g, x in zip(associate_pullback(to_evoked), split, strict=True)
             )
             to_cues = back("cue", to_cue)
             return to_cues, back("key", to_key + back("value", to_value)), own
 
         return out, pullback
-
-
-def _split(array: np.ndarray, n_heads: int) -> np.ndarray:
-    """(..., place, unit) as (..., head, place, unit of head)."""
-    return np.swapaxes(array.reshape(*array.shape[:-1], n_heads, -1), -2, -3)
-
-
-def _joined(array: np.ndarray) -> np.ndarray:
-    """The inverse of `_split`."""
-    array = np.swapaxes(array, -2, -3)
-    return array.reshape(*array.shape[:-2], -1)
-
-
-def _among_keys(context: Context) -> np.ndarray | None:
-    """Which keys exist, for all heads and cues (item, 1, 1, key)."""
-    return None if context.is_there is None else context.is_there[:, None, None, :]
 
 
 @dataclass(frozen=True)
@@ -125,7 +110,7 @@ class HopfieldPooling(_Heads):
 
     def forward(self, parameters, x, context):
         cues = parameters["cues"]
-        out, associated_pullback = self.associated(parameters, cues, x, context, _among_keys(context))
+        out, associated_pullback = self.associated(parameters, cues, x, context, among_keys(context))
 
         def pullback(gradient):
             to_cues, to_keys, own = associated_pullback(gradient)
@@ -146,7 +131,7 @@ class HopfieldAssociation(_Heads):
     """
 
     def forward(self, parameters, x, context):
-        out, associated_pullback = self.associated(parameters, x, x, context, _among_keys(context))
+        out, associated_pullback = self.associated(parameters, x, x, context, among_keys(context))
 
         def pullback(gradient):
             to_cues, to_keys, own = associated_pullback(gradient)

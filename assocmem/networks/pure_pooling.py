@@ -2,10 +2,9 @@
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from assocmem.networks.associations import Association, SeparationAssociation, summed
 from assocmem.networks.base import Layer
+from assocmem.networks.heads import among_keys, join_heads, split_heads
 from assocmem.networks.normalizations import Normalization
 from assocmem.validation import check_integer
 
@@ -61,18 +60,17 @@ class PurePooling(Layer):
         return {"cues": rng.standard_normal((self.n_cues, self.n_units))}
 
     def forward(self, parameters, x, context):
-        cues, cues_pullback = self._normalized(self._split(parameters["cues"]))
-        patterns, patterns_pullback = self._normalized(self._split(x))
-        is_there = None if context.is_there is None else context.is_there[:, None, None, :]
-        mixtures, associate_pullback = self.association.forward(cues, patterns, patterns, is_there, context)
+        cues, cues_pullback = self._normalized(split_heads(parameters["cues"], self.n_heads))
+        patterns, patterns_pullback = self._normalized(split_heads(x, self.n_heads))
+        mixtures, associate_pullback = self.association.forward(cues, patterns, patterns, among_keys(context), context)
         states, states_pullback = self._normalized(mixtures)
 
         def pullback(gradient):
-            to_cues, to_keys, to_values = associate_pullback(states_pullback(self._split(gradient)))
-            own = {"cues": _joined(cues_pullback(summed(to_cues, cues.shape)))}
-            return _joined(patterns_pullback(to_keys + to_values)), own
+            to_cues, to_keys, to_values = associate_pullback(states_pullback(split_heads(gradient, self.n_heads)))
+            own = {"cues": join_heads(cues_pullback(summed(to_cues, cues.shape)))}
+            return join_heads(patterns_pullback(to_keys + to_values)), own
 
-        return _joined(states), pullback
+        return join_heads(states), pullback
 
     def _normalized(self, vectors):
         """Vectors as they are to be, and the pullback of a gradient in them."""
@@ -80,13 +78,3 @@ class PurePooling(Layer):
             return vectors, lambda gradient: gradient
         found, pullback = self.normalization.forward({}, vectors, None)
         return found, lambda gradient: pullback(gradient)[0]
-
-    def _split(self, array):
-        """(..., place, unit) as (..., head, place, unit of head)."""
-        return np.swapaxes(array.reshape(*array.shape[:-1], self.n_heads, -1), -2, -3)
-
-
-def _joined(array):
-    """(..., head, place, unit of head) as (..., place, unit)."""
-    array = np.swapaxes(array, -2, -3)
-    return array.reshape(*array.shape[:-2], -1)

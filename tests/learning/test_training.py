@@ -87,11 +87,16 @@ def test_a_run_goes_on_from_its_checkpoint_to_the_same_bits(tmp_path):
     assert resumed.history.identical(whole.history)
 
 
-def test_a_checkpoint_of_another_run_is_refused(tmp_path):
+@pytest.mark.parametrize(
+    "change",
+    [{"seed": 9}, {"validation": BAGS}, {"score": max}, {"n_epochs": 4}],
+    ids=lambda change: next(iter(change)),
+)
+def test_a_checkpoint_of_another_run_is_refused(tmp_path, change):
     path = tmp_path / "run.npz"
     train(POOL, BAGS, logistic_loss, checkpoint=path, **SETTINGS)
     with pytest.raises(ValueError, match="checkpoint must belong to a run with the same arguments"):
-        train(POOL, BAGS, logistic_loss, checkpoint=path, **{**SETTINGS, "seed": 9})
+        train(POOL, BAGS, logistic_loss, checkpoint=path, **{**SETTINGS, **change})
 
 
 def test_the_best_epoch_is_kept_and_patience_ends_the_run():

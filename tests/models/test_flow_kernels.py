@@ -35,7 +35,7 @@ def parts(rng):
         (PowerLaw(0.02, 2.7), partial(naive.power_law, gain=0.02, exponent=2.7)),
         (SoftplusSquared(0.02), partial(naive.softplus_squared, gain=0.02)),
     ],
-    ids=str,
+    ids=["quadratic", "linear", "steep", "softplus"],
 )
 def test_kernel_matches_the_double_loop(activation, rate, parts):
     weights, drive, potentials = parts

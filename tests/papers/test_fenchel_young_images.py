@@ -7,8 +7,9 @@ import pytest
 import xarray as xr
 
 from assocmem.models.fenchel_young import HopfieldFenchelYoung
+from assocmem.papers import image_data as data
 from assocmem.papers.base import Run
-from assocmem.papers.fenchel_young import capacity, completion, data, metastable, noise, retrieval
+from assocmem.papers.fenchel_young import capacity, completion, metastable, noise, retrieval
 from assocmem.papers.record import save_dataset
 from assocmem.separations import Sparsemax
 from tests import naive_fenchel_young as naive

@@ -14,7 +14,7 @@ from assocmem.learning.training import Samples
 from assocmem.networks import Chain, Context, LinearMap, SeparationAssociation
 from assocmem.papers.base import Run
 from assocmem.papers.fenchel_young import bags, pooling, real_bags
-from assocmem.papers.fenchel_young.data import Images
+from assocmem.papers.image_data import Images
 from assocmem.papers.record import save_dataset
 from assocmem.separations import KSubsets, Softmax
 

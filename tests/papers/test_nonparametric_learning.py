@@ -9,18 +9,17 @@ from scipy import stats
 
 from assocmem.images import MissingExtra
 from assocmem.networks import Context
+from assocmem.papers import intervals, training
 from assocmem.papers.base import Run
 from assocmem.papers.nonparametric import (
     bag_sizes,
     bit_patterns,
     convergence,
     digit_bags,
-    intervals,
     models,
     real_bags,
     series,
     series_data,
-    training,
 )
 from assocmem.papers.record import save_dataset
 

@@ -50,10 +50,5 @@ def counting(a, folder):
     return float(a)
 
 
-def slow(a, seconds):
-    time.sleep(seconds)
-    return float(a)
-
-
 def threads_here(a):
     return default_threads()

@@ -23,7 +23,7 @@ from matplotlib.figure import Figure
 from assocmem.images import digits
 from assocmem.learning.bag_memory import BagLoss
 from assocmem.papers.base import Claim, Experiment, Run
-from assocmem.papers.nonparametric.intervals import CONFIDENCE, describe, half_width
+from assocmem.papers.intervals import CONFIDENCE, describe, half_width
 from assocmem.plotting import NEUTRAL, label_panels, make_figure, style
 from assocmem.similarities import SquaredDistance
 from assocmem.similarities.ranks import feature_values

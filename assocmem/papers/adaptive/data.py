@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from assocmem.papers.base import Run
-from assocmem.papers.fenchel_young.data import labelled_images
+from assocmem.papers.image_data import labelled_images
 from assocmem.variants import VariantDistribution
 
 __all__ = ["Task", "gaussian_patterns", "image_patterns", "seed_of", "uniform_patterns"]

@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 from assocmem.images import digits
 from assocmem.learning.class_memory import ClassMemory, fit_class_memory
 from assocmem.papers.base import Claim, Experiment, Run
-from assocmem.papers.nonparametric.intervals import CONFIDENCE, above, describe, half_width
+from assocmem.papers.intervals import CONFIDENCE, above, describe, half_width
 from assocmem.plotting import NEUTRAL, label_panels, make_figure, style
 from assocmem.similarities import DotProduct, SquaredDistance
 from assocmem.variants import MaskedVariants

@@ -26,7 +26,7 @@ from matplotlib.figure import Figure
 from assocmem.learning.similarity import fit_beta, fit_similarity
 from assocmem.models.adaptive_hopfield import AdaptiveHopfield
 from assocmem.papers.base import Claim, Experiment, Run
-from assocmem.papers.nonparametric.intervals import CONFIDENCE, above, half_width
+from assocmem.papers.intervals import CONFIDENCE, above, half_width
 from assocmem.plotting import NEUTRAL, label_panels, make_figure, style
 from assocmem.similarities import Pearson
 from assocmem.variants import MaskedVariants

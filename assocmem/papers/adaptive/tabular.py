@@ -30,7 +30,7 @@ from scipy.stats import norm
 from threadpoolctl import threadpool_limits
 
 from assocmem.papers.base import Claim, Experiment, Run
-from assocmem.papers.nonparametric.intervals import CONFIDENCE, above, half_width
+from assocmem.papers.intervals import CONFIDENCE, above, half_width
 from assocmem.plotting import NEUTRAL, label_panels, make_figure, style
 from assocmem.similarities import DotProduct, SquaredDistance
 

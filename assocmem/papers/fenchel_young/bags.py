@@ -25,10 +25,9 @@ from matplotlib.figure import Figure
 from assocmem.learning.training import Samples
 from assocmem.networks import Chain, Flatten, HopfieldPooling, LayerNorm, LinearMap, Relu
 from assocmem.papers.base import Claim, Experiment, Run
-from assocmem.papers.fenchel_young.data import Images, labelled_images
 from assocmem.papers.fenchel_young.pooling import (
-    COLOURS,
     CONTROLS,
+    LINES,
     MEAN,
     NAMES,
     SOFTMAX,
@@ -40,11 +39,11 @@ from assocmem.papers.fenchel_young.pooling import (
     attributes,
     bag_samples,
     logits,
-    plot_rows,
     standardized,
 )
-from assocmem.papers.nonparametric.intervals import above, half_width
-from assocmem.papers.nonparametric.training import kept
+from assocmem.papers.image_data import Images, labelled_images
+from assocmem.papers.intervals import above, half_width, plot_rows
+from assocmem.papers.training import kept
 from assocmem.plotting import NEUTRAL, label_panels, make_figure, style
 
 KEY = 9
@@ -211,8 +210,8 @@ def plot(dataset: xr.Dataset) -> Figure:
     with style():
         figure, axes = make_figure(2, len(counts), height=135)
         for upper, lower, least in zip(axes[: len(counts)], axes[len(counts) :], counts, strict=True):
-            plot_rows(dataset.accuracy.sel(least=least), upper, NAMES, COLOURS)
-            plot_rows(gain(dataset, least), lower, NAMES, COLOURS)
+            plot_rows(dataset.accuracy.sel(least=least), upper, LINES)
+            plot_rows(gain(dataset, least), lower, LINES)
             lower.axvline(0.0, color=NEUTRAL, linewidth=0.7)
             upper.set(title=f"K = {least}", xlabel="accuracy", xlim=(None, min(1.0, upper.get_xlim()[1])))
             lower.set(xlabel=f"{matched(least)} less these")

@@ -19,7 +19,6 @@ from matplotlib.figure import Figure
 from assocmem.models.fenchel_young import HopfieldFenchelYoung
 from assocmem.papers.base import Claim, Experiment, Run
 from assocmem.papers.fenchel_young import retrieval
-from assocmem.papers.fenchel_young.data import Images, image_sets
 from assocmem.papers.fenchel_young.retrieval import (
     BETAS,
     CLASSICAL,
@@ -32,6 +31,7 @@ from assocmem.papers.fenchel_young.retrieval import (
     TENTH,
     with_post,
 )
+from assocmem.papers.image_data import Images, image_sets
 from assocmem.separations import Entmax
 
 SIZES = {"quick": (4, 16, 64, 128), "paper": (2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)}

@@ -25,8 +25,8 @@ from scipy.stats import t as student
 
 from assocmem.models.fenchel_young import HopfieldFenchelYoung
 from assocmem.papers.base import Claim, Experiment, Run
-from assocmem.papers.fenchel_young.data import labelled_images
 from assocmem.papers.fenchel_young.metastable import memory_and_cues, scaled
+from assocmem.papers.image_data import labelled_images
 from assocmem.plotting import NEUTRAL, label_panels, make_figure, style
 from assocmem.separations import Softmax, Sparsemax
 

@@ -28,8 +28,8 @@ from matplotlib.figure import Figure
 
 from assocmem.models.fenchel_young import HopfieldFenchelYoung
 from assocmem.papers.base import Claim, Experiment, Run, sampling_tolerance
-from assocmem.papers.fenchel_young.data import Images, labelled_images
 from assocmem.papers.fenchel_young.recall import N_PIXELS
+from assocmem.papers.image_data import Images, labelled_images
 from assocmem.plotting import label_panels, make_figure, style
 from assocmem.separations import Entmax, KSubsets, Normmax, Softmax, Sparsemax
 

@@ -15,8 +15,8 @@ from matplotlib.figure import Figure
 
 from assocmem.papers.base import Claim, Experiment, Run
 from assocmem.papers.fenchel_young import retrieval
-from assocmem.papers.fenchel_young.data import image_sets
 from assocmem.papers.fenchel_young.retrieval import BETAS, SIMPLEX, SOFTMAX, SPARSEMAX
+from assocmem.papers.image_data import image_sets
 
 N_PATTERNS = {"quick": 40, "paper": 100}
 # those of the paper, and 1, where the drop begins

@@ -1,4 +1,4 @@
-"""What the experiments of pooling share: the associations compared, a training run, scores, and rows of a figure.
+"""What the experiments of pooling share: the associations compared, a training run, and scores.
 
 Hopfield pooling makes one vector of a bag: learned cues evoke a mixture of its instances, weighted by a separation. Two
 controls stand in the same network in place of that: the mean and the maximum of the values, which know no cue.
@@ -6,19 +6,15 @@ controls stand in the same network in place of that: the mean and the maximum of
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
-import xarray as xr
-from matplotlib.axes import Axes
 from scipy.stats import rankdata
 
 from assocmem.learning.losses import logistic_loss
 from assocmem.learning.optimizers import AdamW, Exponential
 from assocmem.learning.training import Samples, TrainedNetwork, outputs_of, train
 from assocmem.networks import Association, Chain, MaxAssociation, MeanAssociation, SeparationAssociation
-from assocmem.papers.nonparametric.intervals import half_width
 from assocmem.separations import Entmax, KSubsets, Normmax, Softmax, Sparsemax
 
 SOFTMAX, SPARSEMAX, MEAN, MAX = "softmax", "2-entmax", "mean", "maximum"
@@ -34,7 +30,7 @@ SEPARATIONS = {
 CONTROLS = {MEAN: MeanAssociation(), MAX: MaxAssociation()}
 NAMES = (*SEPARATIONS, *CONTROLS)
 _COLOURS = ("#000000", "#0072B2", "#56B4E9", "#009E73", "#009E73", "#D55E00", "#D55E00", "#D55E00")
-COLOURS = dict(zip(NAMES, (*_COLOURS, "#666666", "#666666"), strict=True))
+LINES = {n: {"color": c} for n, c in zip(NAMES, (*_COLOURS, "#666666", "#666666"), strict=True)}
 
 
 def association(name: str, beta: float) -> Association:
@@ -131,13 +127,3 @@ def bag_samples(members: np.ndarray, is_positive: np.ndarray, table: np.ndarray)
 def standardized(values: np.ndarray, mean: np.ndarray | float, deviation: np.ndarray | float) -> np.ndarray:
     """Values less a mean, over a deviation, as float32; where there is no deviation the scale stays."""
     return ((values - mean) / np.where(np.asarray(deviation) > 0, deviation, 1.0)).astype(np.float32)
-
-
-def plot_rows(values: xr.DataArray, ax: Axes, names: Sequence[str], colours: dict[str, str]) -> None:
-    """A row for each network: every value of values (network, repeat), and their mean with its 95 % interval."""
-    for row, name in enumerate(names):
-        part = values.sel(network=name)
-        ax.plot(part, np.full(part.size, row + 0.28), ".", color=colours[name], alpha=0.45, markersize=2.5)
-        half = half_width(part).fillna(0.0)
-        ax.errorbar(part.mean(), row, xerr=half, color=colours[name], marker="o", markersize=3.5, capsize=2)
-    ax.set(yticks=range(len(names)), yticklabels=names, ylim=(len(names) - 0.5, -0.6))

@@ -33,10 +33,11 @@ from assocmem.networks import (
     PurePooling,
     Relu,
 )
+from assocmem.papers.bag_benchmarks import load
 from assocmem.papers.base import Claim, Experiment, Run
 from assocmem.papers.fenchel_young.pooling import (
-    COLOURS,
     CONTROLS,
+    LINES,
     MAX,
     MEAN,
     NAMES,
@@ -49,12 +50,10 @@ from assocmem.papers.fenchel_young.pooling import (
     attributes,
     bag_samples,
     logits,
-    plot_rows,
     standardized,
 )
-from assocmem.papers.nonparametric.intervals import above, half_width
-from assocmem.papers.nonparametric.real_bags import load
-from assocmem.papers.nonparametric.training import kept
+from assocmem.papers.intervals import above, half_width, plot_rows
+from assocmem.papers.training import kept
 from assocmem.plotting import NEUTRAL, label_panels, make_figure, style
 from assocmem.transformations import L2Normalization, LayerNormalization
 
@@ -62,7 +61,7 @@ PLAIN, L2, LAYER_NORM = "pure", "l2", "LN"
 POSTS = (PLAIN, L2, LAYER_NORM)
 PURE_SEPARATIONS = (SOFTMAX, SPARSEMAX)
 PURE = {f"{post} {name}": (post, name) for name in PURE_SEPARATIONS for post in POSTS}
-ALL_COLOURS = COLOURS | {name: COLOURS[separation] for name, (_, separation) in PURE.items()}
+ALL_LINES = LINES | {name: LINES[separation] for name, (_, separation) in PURE.items()}
 PUBLISHED = {"Fox": 0.664, "Tiger": 0.871, "Elephant": 0.926}  # of softmax pooling
 RANGES = {"Fox": (0.66, 0.675), "Tiger": (0.85, 0.88), "Elephant": (0.91, 0.93)}  # of all separations
 
@@ -199,7 +198,7 @@ def plot(dataset: xr.Dataset) -> Figure:
         figure, axes = make_figure(2, n_columns, height=135)
         for ax, group, benchmark in _panels(axes, groups, dataset.benchmark.values):
             area = dataset.area.sel(benchmark=benchmark)
-            plot_rows(area, ax, group, ALL_COLOURS)
+            plot_rows(area, ax, {name: ALL_LINES[name] for name in group})
             ax.axvline(area.sel(network=SOFTMAX).mean(), color=NEUTRAL, linewidth=0.7, linestyle=":")
             limits = (None, min(1.0, ax.get_xlim()[1]))
             ax.set(title=str(benchmark), xlabel="area under the ROC curve", xlim=limits)

@@ -17,8 +17,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from assocmem.papers.base import Run
-from assocmem.papers.fenchel_young.data import Images, image_sets, labelled_images
 from assocmem.papers.fenchel_young.retrieval import random_order
+from assocmem.papers.image_data import Images, image_sets, labelled_images
 from assocmem.plotting import label_panels, make_figure
 from assocmem.separations import Entmax, Softmax, Sparsemax
 

@@ -23,7 +23,7 @@ from matplotlib.figure import Figure
 from assocmem.integrators import DIVERGED
 from assocmem.models.fenchel_young import HopfieldFenchelYoung
 from assocmem.papers.base import Claim, Run, sampling_tolerance
-from assocmem.papers.fenchel_young.data import Images
+from assocmem.papers.image_data import Images
 from assocmem.plotting import label_panels, make_figure, style
 from assocmem.separations import Exponential, Linear, Normmax, Power, Softmax, Sparsemax
 from assocmem.transformations import Identity, L2Normalization, LayerNormalization, Tanh

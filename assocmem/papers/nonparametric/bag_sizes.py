@@ -14,8 +14,8 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from assocmem.papers.base import Claim, Experiment, Run
+from assocmem.papers.intervals import above, below, plot_means, plot_rows
 from assocmem.papers.nonparametric.digit_bags import courses, title
-from assocmem.papers.nonparametric.intervals import above, below, plot_means, plot_rows
 from assocmem.papers.nonparametric.models import (
     DENSE,
     LINEAR,
@@ -26,6 +26,7 @@ from assocmem.papers.nonparametric.models import (
     TOP,
     TOP_20,
     WITH_RANDOM_MASKS,
+    lines_of,
 )
 from assocmem.plotting import NEUTRAL, label_panels, make_figure, style
 
@@ -66,14 +67,13 @@ def plot(dataset: xr.Dataset) -> Figure:
     with style():
         figure, axes = make_figure(2, 2, height=135)
         for ax, names in zip(axes, families, strict=False):
-            plot_means(dataset.accuracy, ax, [name for name in names if name in models], x="bag_size")
+            plot_means(dataset.accuracy, ax, lines_of(name for name in names if name in models), x="bag_size")
             ax.set(ylabel="test accuracy, last epoch")
-        plot_means(dataset.best_accuracy, axes[2], models, x="bag_size")
+        plot_means(dataset.best_accuracy, axes[2], lines_of(models), x="bag_size")
         axes[2].set(ylabel="test accuracy, best epoch")
         for ax in axes[:3]:
             ax.set(xlabel="instances in a bag", ylim=(0.45, 1.0))
-        rows = [name for name in models if name != DENSE]
-        plot_rows(gain(dataset.accuracy), axes[3], rows)
+        plot_rows(gain(dataset.accuracy), axes[3], lines_of(name for name in models if name != DENSE))
         axes[3].axvline(0.0, color=NEUTRAL, linewidth=0.7)
         axes[3].set(xlabel=f"accuracy less that of dense, bags of {int(dataset.bag_size[-1])}")
         figure.legend(*axes[2].get_legend_handles_labels(), ncols=5, loc="outside lower center", handlelength=3)

@@ -20,10 +20,10 @@ from assocmem.learning.optimizers import AdamW
 from assocmem.learning.training import Samples
 from assocmem.networks import Chain, Dropout, Flatten, HopfieldPooling, LinearMap
 from assocmem.papers.base import Claim, Experiment, Run
+from assocmem.papers.intervals import above, plot_means
 from assocmem.papers.nonparametric.digit_bags import accuracy
-from assocmem.papers.nonparametric.intervals import above, plot_means
-from assocmem.papers.nonparametric.models import DENSE, LINES, SPARSE, Setting, association
-from assocmem.papers.nonparametric.training import course
+from assocmem.papers.nonparametric.models import DENSE, LINES, SPARSE, Setting, association, lines_of
+from assocmem.papers.training import course
 from assocmem.plotting import label_panels, make_figure, style
 
 N_BITS, N_SIGNALS = 4, 4
@@ -92,7 +92,7 @@ def plot(dataset: xr.Dataset) -> Figure:
         figure, axes = make_figure(1, 3, height=66)
         panels = {"last epoch": course.isel(epoch=-1), "best epoch": course.max("epoch")}
         for ax, (title, values) in zip(axes, panels.items(), strict=False):
-            plot_means(values, ax, MODELS, x="bag_size")
+            plot_means(values, ax, lines_of(MODELS), x="bag_size")
             ax.axhline(0.5, color="0.6", linewidth=0.7, zorder=0)
             ax.set(title=title, xlabel="instances in a bag", ylabel="test accuracy", ylim=(0.4, 1.02))
         for name in MODELS:

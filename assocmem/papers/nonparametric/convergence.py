@@ -13,10 +13,10 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from assocmem.papers.base import Claim, Experiment, Run
+from assocmem.papers.intervals import above, plot_rows
 from assocmem.papers.nonparametric import bag_sizes
 from assocmem.papers.nonparametric.digit_bags import courses, title
-from assocmem.papers.nonparametric.intervals import above, plot_rows
-from assocmem.papers.nonparametric.models import DENSE, LINES, MOST_MASKED, SPARSE, TOP_20
+from assocmem.papers.nonparametric.models import DENSE, LINES, MOST_MASKED, SPARSE, TOP_20, lines_of
 from assocmem.plotting import label_panels, make_figure, style
 
 BAG_SIZE = {"quick": 20, "paper": 50}
@@ -50,7 +50,7 @@ def plot(dataset: xr.Dataset) -> Figure:
                 ax.plot(epochs, dataset[variable].sel(model=name).mean("repeat"), **LINES[name] | {"marker": ""})
             ax.set(xlabel="epoch", ylabel=label)
         axes[2].axhline(dataset.attrs["reached_accuracy"], color="0.6", linewidth=0.7, zorder=0)
-        plot_rows(dataset.epochs_to_reach, axes[3], dataset.model.values)
+        plot_rows(dataset.epochs_to_reach, axes[3], lines_of(dataset.model.values))
         axes[3].set(xlabel=f"epochs to a test accuracy of {dataset.attrs['reached_accuracy']:g}")
         figure.legend(*axes[0].get_legend_handles_labels(), ncols=5, loc="outside lower center", handlelength=3)
         figure.suptitle(f"bags of {int(dataset.bag_size)}; {title(dataset)}", fontsize=8)

@@ -21,9 +21,9 @@ from assocmem.learning.optimizers import AdamW, Cosine
 from assocmem.learning.training import Samples
 from assocmem.networks import Chain, Flatten, Gelu, HopfieldPooling, LayerNorm, LinearMap
 from assocmem.papers.base import Run
-from assocmem.papers.fenchel_young.data import Images, labelled_images
+from assocmem.papers.image_data import Images, labelled_images
 from assocmem.papers.nonparametric.models import Setting, association
-from assocmem.papers.nonparametric.training import course
+from assocmem.papers.training import course
 
 KEY = 9
 BETA, N_HEADS, N_CUES = 0.1, 4, 2

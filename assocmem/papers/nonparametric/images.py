@@ -28,7 +28,7 @@ from assocmem.masks import RandomMask, TopScores
 from assocmem.models.feature_hopfield import FeatureHopfield
 from assocmem.models.nonparametric import NonparametricHopfield
 from assocmem.papers.base import Claim, Run
-from assocmem.papers.fenchel_young.data import labelled_images
+from assocmem.papers.image_data import labelled_images
 from assocmem.papers.nonparametric import earlier
 from assocmem.papers.nonparametric.earlier import POSITIVE_FEATURE, RELU_FEATURE
 from assocmem.papers.nonparametric.models import DENSE, LINEAR, LINES, MASKED, SPARSE, TOP

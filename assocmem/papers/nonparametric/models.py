@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from assocmem.features import EluFeatures, PositiveRandomFeatures
@@ -67,6 +67,11 @@ LINES = {
     name: {"color": colour, "linestyle": dashes, "marker": marker, "label": name}
     for name, colour, dashes, marker in zip(NAMES, _COLOURS, _DASHES, _MARKERS, strict=True)
 }
+
+
+def lines_of(names: Iterable[str]) -> dict[str, dict]:
+    """How models are drawn, by name."""
+    return {str(name): LINES[name] for name in names}
 
 
 def association(name: str, setting: Setting) -> Association:

@@ -5,9 +5,7 @@ cross-validation a tenth of the bags to learn from is kept for validation: a ran
 the epoch, with the largest area there. All models search among the same draws. The paper makes 50 draws in each of five
 runs, from a larger grid (its table 4); what is drawn here is in `GRID`, how often in `Search`.
 
-In the folder of the user's data ``tiger_100x100.mat``, ``fox_100x100.mat`` and ``elephant_100x100.mat`` are taken.
-Without them, rows of the breast-cancer data of scikit-learn stand in, five to a bag and each in one bag only; a bag is
-positive if one of them is malignant. The numbers of the paper say nothing about these.
+The bags are those of `assocmem.papers.bag_benchmarks`; the numbers of the paper say nothing about the substitute.
 """
 
 from __future__ import annotations
@@ -20,15 +18,14 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from assocmem.learning.optimizers import AdamW, Cosine
+from assocmem.papers.bag_benchmarks import load
 from assocmem.papers.base import Claim, Experiment, Run
-from assocmem.papers.nonparametric.intervals import describe, half_width
+from assocmem.papers.intervals import describe, half_width
 from assocmem.papers.nonparametric.models import DENSE, LINEAR, LINES, SPARSE, TOP_20, WITHOUT_WINDOW, Setting
 from assocmem.papers.nonparametric.models import association as association_of
-from assocmem.papers.nonparametric.training import kept
+from assocmem.papers.training import kept
 from assocmem.plotting import NEUTRAL, label_panels, make_figure, style
 
-FILES = {name: f"{name.lower()}_100x100.mat" for name in ("Tiger", "Fox", "Elephant")}
-SUBSTITUTE, SUBSTITUTE_SIZE = "breast cancer", 5
 PUBLISHED = {
     "Tiger": (0.813, 0.830, 0.824, 0.812, 0.812, 0.802, 0.797),
     "Fox": (0.563, 0.573, 0.562, 0.566, 0.560, 0.508, 0.571),
@@ -78,36 +75,6 @@ def compute(run: Run) -> xr.Dataset:
         {"benchmark": list(benchmarks), "model": list(search.models)},
         settings,
     )
-
-
-def load(run: Run) -> dict[str, tuple]:
-    """Bags and whether they are positive, by benchmark: the user's files, or else the substitute.
-
-    Raises
-    ------
-    ImportError
-        If scikit-learn is missing; names the extra to install.
-    """
-    from assocmem.estimators.bag_data import load_mat_bags  # needs scikit-learn
-
-    paths = {name: run.data_file(file) for name, file in FILES.items()}
-    found = {name: load_mat_bags(path) for name, path in paths.items() if path is not None}
-    return found or {SUBSTITUTE: _substitute(run)}
-
-
-def _substitute(run):
-    """Bags of five rows, every other one with a malignant row; no row is in two bags."""
-    from sklearn.datasets import load_breast_cancer
-
-    from assocmem.estimators import Bags
-
-    rows, is_benign = load_breast_cancer(return_X_y=True)
-    rng = np.random.default_rng(run.seed_for("bags of rows"))
-    benign, malignant = (rng.permutation(np.flatnonzero(is_benign == kind)) for kind in (1, 0))
-    n_pairs = len(benign) // (2 * SUBSTITUTE_SIZE - 1)
-    members = benign[: n_pairs * (2 * SUBSTITUTE_SIZE - 1)].reshape(n_pairs, -1)
-    members = np.concatenate([members, malignant[:n_pairs, None]], axis=1)
-    return Bags(rows, members.reshape(2 * n_pairs, SUBSTITUTE_SIZE)), np.arange(2 * n_pairs) % 2 == 1
 
 
 def _area(bags, is_positive, benchmark, model, fold, search, run):

@@ -24,11 +24,11 @@ from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
 
 from assocmem.learning.optimizers import AdamW, Cosine
 from assocmem.papers.base import Claim, Experiment, Run
-from assocmem.papers.nonparametric.intervals import below, half_width, plot_means
-from assocmem.papers.nonparametric.models import DENSE, LINES, WINDOW, WITHOUT_WINDOW, Setting
+from assocmem.papers.intervals import below, half_width, plot_means
+from assocmem.papers.nonparametric.models import DENSE, LINES, WINDOW, WITHOUT_WINDOW, Setting, lines_of
 from assocmem.papers.nonparametric.models import association as association_of
 from assocmem.papers.nonparametric.series_data import Windows, baselines, cut, series
-from assocmem.papers.nonparametric.training import kept
+from assocmem.papers.training import kept
 from assocmem.plotting import label_panels, make_figure, style
 
 BETA, N_HEADS, CLIP = 0.1, 4, 5.0
@@ -151,7 +151,7 @@ def plot(dataset: xr.Dataset) -> Figure:
         for ax in axes[1:n_lengths]:
             ax.set_yticklabels([])
         times = dataset.time.rename(timed_model="model").expand_dims("repeat").transpose("model", "repeat", ...)
-        plot_means(times, axes[-1], times.model.values, x="timed_length")
+        plot_means(times, axes[-1], lines_of(times.model.values), x="timed_length")
         axes[-1].set(title="one epoch", xlabel="length", ylabel="processor time per series (ms)", yscale="log")
         axes[-1].yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
         axes[-1].yaxis.set_major_formatter(ScalarFormatter())

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from scipy import stats
 
 from assocmem.papers.base import Claim
-from assocmem.papers.nonparametric.models import LINES
 
 CONFIDENCE = 0.95
 
@@ -41,25 +38,31 @@ def below(statement: str, values: xr.DataArray, most: float, *, source: str = "p
     return Claim(f"{statement}, upper end ({describe(values)})", source, "at_most", most, high, unit=unit)
 
 
-def plot_means(values: xr.DataArray, ax: Axes, names: Sequence[str], *, x: str) -> None:
-    """Means over repeats of values (model, repeat, x) with their intervals, the models slightly apart."""
+def plot_means(values: xr.DataArray, ax: Axes, lines: dict[str, dict], *, x: str) -> None:
+    """Means over repeats of values (model, repeat, x) with their intervals, the models slightly apart.
+
+    `lines` has the look of each model that is drawn, by name, as keywords of Matplotlib.
+    """
     positions = values[x].to_numpy().astype(float)
-    for number, name in enumerate(names):
+    for number, (name, line) in enumerate(lines.items()):
         part = values.sel(model=name)
         # on a logarithmic axis a factor moves all points alike
-        shifted = positions * 1.02 ** (number - 0.5 * (len(names) - 1))
+        shifted = positions * 1.02 ** (number - 0.5 * (len(lines) - 1))
         half = half_width(part).fillna(0.0)
-        ax.errorbar(shifted, part.mean("repeat"), half, capsize=1.5, elinewidth=0.6, **LINES[name])
+        ax.errorbar(shifted, part.mean("repeat"), half, capsize=1.5, elinewidth=0.6, **line)
     ax.set(xscale="log", xticks=positions, xticklabels=[f"{p:g}" for p in positions])
     ax.minorticks_off()
 
 
-def plot_rows(values: xr.DataArray, ax: Axes, names: Sequence[str]) -> None:
-    """A row for each model: the mean over repeats of values (model, repeat) with its interval, and every value."""
-    for row, name in enumerate(names):
-        part, colour = values.sel(model=name), LINES[name]["color"]
-        ax.plot(part, np.full(part.size, row + 0.25), ".", color=colour, alpha=0.4, markersize=2.5)
-        ax.errorbar(
-            part.mean(), row, xerr=half_width(part).fillna(0.0), color=colour, marker=LINES[name]["marker"], capsize=2
-        )
-    ax.set(yticks=range(len(names)), yticklabels=names, ylim=(len(names) - 0.5, -0.7))
+def plot_rows(values: xr.DataArray, ax: Axes, lines: dict[str, dict]) -> None:
+    """A row for each model: every value of values (model, repeat), and their mean with its interval.
+
+    `lines` has the colour and perhaps the marker of each model that is drawn, by name.
+    """
+    (dim,) = (d for d in values.dims if d != "repeat")
+    for row, (name, line) in enumerate(lines.items()):
+        part, colour, marker = values.sel({dim: name}), line["color"], line.get("marker", "o")
+        ax.plot(part, np.full(part.size, row + 0.28), ".", color=colour, alpha=0.45, markersize=2.5)
+        half = half_width(part).fillna(0.0)
+        ax.errorbar(part.mean(), row, xerr=half, color=colour, marker=marker, markersize=3.5, capsize=2)
+    ax.set(yticks=range(len(lines)), yticklabels=list(lines), ylim=(len(lines) - 0.5, -0.6))

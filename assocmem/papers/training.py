@@ -19,7 +19,7 @@ from assocmem.provenance import package_version
 
 # sources that decide what a record holds: when one changes, kept records are made again
 _SOURCES = ("networks/*.py", "learning/training.py", "learning/optimizers.py", "learning/losses.py", "separations/*.py")
-_SOURCES += ("kernels/*.py", "features.py", "estimators/*.py", "papers/nonparametric/training.py")
+_SOURCES += ("kernels/*.py", "features.py", "estimators/*.py", "papers/training.py")
 
 
 def course(
@@ -71,7 +71,7 @@ def _key(description, arrays):
 
 @lru_cache(maxsize=1)
 def _source_hash():
-    root, digest = Path(__file__).parents[2], hashlib.sha256()
+    root, digest = Path(__file__).parents[1], hashlib.sha256()
     for path in sorted(path for pattern in _SOURCES for path in root.glob(pattern)):
         digest.update(path.read_bytes())
     return digest.digest()

@@ -25,7 +25,7 @@ LAYERS = [
     + ["graphs", "hierarchy", "image_hierarchy"],
     ["observables", "models", "networks", "learning", "provenance", "recall", "torch"],
     ["estimators"],
-    ["ensemble", "checks", "run", "simulate", "retrieval"],
+    ["ensemble", "checks", "run", "simulate", "retrieval", "systems"],
     ["analysis", "scan"],
     ["plotting"],
     ["papers", "bench", "warmup", "reports"],

@@ -6,9 +6,13 @@ import shutil
 import subprocess
 from html.parser import HTMLParser
 
+import numpy as np
 import pytest
+from matplotlib.colors import to_rgb
+from matplotlib.image import imread
 
 from assocmem import cli
+from assocmem.plotting.style import INHIBITORY
 from assocmem.reports import write_scan_report
 from assocmem.scan import StoreError, scan
 from tests.scan import functions
@@ -86,12 +90,30 @@ def test_other_folders_are_refused(tmp_path):
         write_scan_report(tmp_path)
 
 
-def test_a_browser_shows_the_page(store):
+@pytest.fixture(scope="module")
+def browser():
     names = ("chromium", "chromium-browser", "google-chrome", "chrome")
-    browser = next((found for name in names if (found := shutil.which(name))), None)
-    if browser is None:
+    found = next((path for name in names if (path := shutil.which(name))), None)
+    if found is None:
         pytest.skip("no Chromium")
-    page = write_scan_report(store).resolve().as_uri()
-    command = [browser, "--headless", "--disable-gpu", "--no-sandbox", "--dump-dom", page]
-    shown = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
+    return found
+
+
+def in_browser(browser, folder, *task):
+    """What a browser without a screen and without a network prints."""
+    offline = "--disable-background-networking --disable-component-update --disable-sync --no-first-run".split()
+    command = [browser, "--headless", "--disable-gpu", "--no-sandbox", f"--user-data-dir={folder}", *offline, *task]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
+
+
+def test_a_browser_reads_the_page(browser, store, tmp_path):
+    shown = in_browser(browser, tmp_path / "profile", "--dump-dom", write_scan_report(store).resolve().as_uri())
     assert "two is not allowed" in shown
+
+
+def test_a_browser_draws_the_figures(browser, store, tmp_path):
+    picture, page = tmp_path / "page.png", write_scan_report(store).resolve().as_uri()
+    in_browser(browser, tmp_path / "profile", f"--screenshot={picture}", "--window-size=1200,2500", page)
+    pixels = imread(picture)[..., :3]
+    is_curve = np.abs(pixels - to_rgb(INHIBITORY)).max(axis=-1) < 0.05  # the colour of curves, which no text has
+    assert is_curve.sum() > 20

@@ -18,6 +18,7 @@ import numpy as np
 
 from assocmem.features import FeatureMap, PositiveRandomFeatures
 from assocmem.hierarchy import Hierarchy
+from assocmem.integrators import DIVERGED
 from assocmem.learning import NotStorableError, Stage, train_balanced_ei
 from assocmem.learning.similarity import fit_similarity
 from assocmem.masks import Mask
@@ -114,8 +115,8 @@ class BalancedEISystem(SignSystem):
     """Trained balanced networks with one excitatory unit for each sign (see `BalancedEI` and `train_balanced_ei`).
 
     A sign is a high or a low rate. A run begins with the excitatory units at the rates of the cue and the inhibitory
-    ones at their mean over patterns, and what is read is the excitatory rate, from -1 (low) to 1 (high). Where training
-    finds no weights that store the patterns, all states are 0.
+    ones at their mean over patterns; the answer is whether an excitatory rate is above the middle of low and high. It
+    is 0 where training finds no weights that store the patterns, and for runs in which rates grow without bound.
 
     Parameters
     ----------
@@ -158,9 +159,10 @@ class BalancedEISystem(SignSystem):
         def settle(cues, seed):
             excitatory = network.activation.potential(self._rates(cues))
             start = np.hstack([excitatory, np.tile(inhibitory, (len(cues), 1))])
-            run = simulate(network, start, duration=self.duration, dt=self.dt, every=None)
+            run = simulate(network, start, duration=self.duration, dt=self.dt, every=None, on_divergence="mark")
             rates = network.rate(run.potential.values[:, -1])[:, :n_units]
-            return (rates - middle) / (self.high - middle)
+            has_run_away = run.status.values == DIVERGED
+            return np.where(has_run_away[:, None], 0.0, rates - middle)
 
         return settle
 

@@ -1,13 +1,14 @@
 """Systems as memories of signs: each stores and recalls, as the equations written out in NumPy or SciPy do."""
 
 import pickle
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from scipy.integrate import solve_ivp
 from scipy.special import softmax
 
-from assocmem import systems
+from assocmem import BalancedEI, systems
 from assocmem.features import PositiveRandomFeatures
 from assocmem.learning import NotStorableError, Stage, train_balanced_ei
 from assocmem.masks import TopScores
@@ -99,6 +100,15 @@ def test_a_network_that_cannot_store_has_no_answer(monkeypatch):
     monkeypatch.setattr(systems, "train_balanced_ei", refuse)
     patterns = signs(3, N)
     assert not systems.BalancedEISystem().recall(patterns, patterns, 0).any()
+
+
+def test_a_run_that_grows_without_bound_has_no_answer():
+    network = BalancedEI(np.array([[0.0, 3.0, -0.1], [3.0, 0.0, -0.1], [0.1, 0.1, 0.0]]), 2)
+    trained = SimpleNamespace(model=network, potentials=SimpleNamespace(values=np.full((1, 3), 10.0)))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(systems, "train_balanced_ei", lambda *_, **__: trained)
+        answer = systems.BalancedEISystem().recall(np.array([[1.0, -1.0]]), np.array([[1.0, -1.0]]), 0)
+    np.testing.assert_array_equal(answer, [[0.0, 0.0]])
 
 
 def test_push_pull_is_the_dense_equations():

@@ -9,8 +9,12 @@ from assocmem.papers.nonparametric import PAPER as _NONPARAMETRIC
 from assocmem.papers.push_pull import PAPER as _PUSH_PULL
 from assocmem.papers.record import claims_table, merge_claims, read_claims
 from assocmem.papers.reproduce import Outcome, reproduce
+from assocmem.papers.studies import PAPER as _STUDIES
 
-PAPERS = {paper.name: paper for paper in (_BALANCED_EI, _PUSH_PULL, _CDAM, _FENCHEL_YOUNG, _NONPARAMETRIC, _ADAPTIVE)}
+PAPERS = {
+    paper.name: paper
+    for paper in (_BALANCED_EI, _PUSH_PULL, _CDAM, _FENCHEL_YOUNG, _NONPARAMETRIC, _ADAPTIVE, _STUDIES)
+}
 
 __all__ = [
     "PAPERS",

@@ -19,7 +19,7 @@ from assocmem.provenance import package_version
 
 # sources that decide what a record holds: when one changes, kept records are made again
 _SOURCES = ("networks/*.py", "learning/training.py", "learning/optimizers.py", "learning/losses.py", "separations/*.py")
-_SOURCES += ("kernels/*.py", "features.py", "estimators/*.py", "papers/training.py")
+_SOURCES += ("kernels/*.py", "features.py", "estimators/*.py", "papers/training.py", "systems.py", "models/*.py")
 
 
 def course(

@@ -1,7 +1,7 @@
 """Studies of all systems: what they hold, how far their basins reach, and where their behaviour changes."""
 
 from assocmem.papers.base import Paper
-from assocmem.papers.studies import comparison
+from assocmem.papers.studies import basin_slices, chaos, comparison, memory_branches
 
 PAPER = Paper(
     name="studies",
@@ -10,7 +10,13 @@ PAPER = Paper(
         "Amit, Gutfreund & Sompolinsky, Physical Review Letters 55 (1985); McEliece, Posner, Rodemich & Venkatesh, IEEE"
         " Transactions on Information Theory 33 (1987); Lucibello & Mezard, Physical Review Letters 132 (2024)"
     ),
-    experiments=(comparison.RANDOM_EXPERIMENT, comparison.IMAGE_EXPERIMENT),
+    experiments=(
+        comparison.RANDOM_EXPERIMENT,
+        comparison.IMAGE_EXPERIMENT,
+        basin_slices.EXPERIMENT,
+        memory_branches.EXPERIMENT,
+        chaos.EXPERIMENT,
+    ),
 )
 
 __all__ = ["PAPER"]

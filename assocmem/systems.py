@@ -31,7 +31,7 @@ from assocmem.models.nonparametric import NonparametricHopfield
 from assocmem.models.push_pull import PushPull
 from assocmem.separations import Separation, Softmax, Sparsemax
 from assocmem.simulate import iterate, simulate
-from assocmem.validation import check_finite, check_integer, check_positive, labelled_array
+from assocmem.validation import check_boolean, check_finite, check_integer, check_positive, labelled_array
 from assocmem.variants import FlippedVariants, VariantDistribution
 
 __all__ = [
@@ -126,7 +126,9 @@ class BalancedEISystem(SignSystem):
     duration, dt : float, > 0, in ms
         Of a run.
     iterations : int, >= 1
-        Of training, at the most; it ends as soon as all patterns are stable.
+        Of training to stability, at the most; it ends as soon as all patterns are stable.
+    trains_recall : bool
+        Whether recall from noisy cues is then trained, too.
     """
 
     low: float = 5.0
@@ -135,6 +137,7 @@ class BalancedEISystem(SignSystem):
     duration: float = 400.0
     dt: float = 0.5
     iterations: int = 100
+    trains_recall: bool = True
 
     def __post_init__(self):
         for name in ("low", "inhibitory_share", "duration", "dt"):
@@ -143,11 +146,13 @@ class BalancedEISystem(SignSystem):
         if self.high <= self.low:
             raise ValueError(f"high must be above low = {self.low} Hz, got {self.high}")
         check_integer("iterations", self.iterations, 1)
+        check_boolean("trains_recall", self.trains_recall)
 
     def memory(self, patterns, seed):
         n_units = patterns.shape[1]
         n_inhibitory = max(2, round(self.inhibitory_share * n_units))
-        schedule = (Stage(self.iterations, stop_below=-4.0),)
+        recall = (Stage(20, stability=2.0, retrieval=1.0, hinge=-0.08),) * 2
+        schedule = (Stage(self.iterations, stop_below=-4.0), *(recall if self.trains_recall else ()))
         settings = {"n_inhibitory": n_inhibitory, "seed": seed, "schedule": schedule}
         try:
             training = train_balanced_ei(self._rates(patterns), **settings)

@@ -19,7 +19,7 @@ N = 48
 FEW = {
     "classical": systems.ClassicalSystem(),
     "pseudo_inverse": systems.ClassicalSystem("pseudo_inverse", "synchronous"),
-    "balanced_ei": systems.BalancedEISystem(iterations=60),
+    "balanced_ei": systems.BalancedEISystem(iterations=60, trains_recall=False),
     "push_pull": systems.PushPullSystem(group_size=1, push=0.0, pull=0.0),
     "cdam": systems.CDAMSystem(),
     "cdam_ring": systems.CDAMSystem(hetero_strength=0.5),
@@ -80,7 +80,8 @@ def test_classical_is_the_couplings_written_out():
 
 
 def test_balanced_ei_is_the_trained_flow_from_rates_of_the_cue():
-    system, patterns = systems.BalancedEISystem(low=4.0, high=14.0, duration=150.0), signs(3, 24)
+    system = systems.BalancedEISystem(low=4.0, high=14.0, duration=150.0, trains_recall=False)
+    patterns = signs(3, 24)
     cues = flipped(patterns, 3)
     schedule = (Stage(100, stop_below=-4.0),)
     trained = train_balanced_ei(np.where(patterns > 0, 14.0, 4.0), n_inhibitory=12, seed=2, schedule=schedule)
@@ -91,6 +92,16 @@ def test_balanced_ei_is_the_trained_flow_from_rates_of_the_cue():
         end = solve_ivp(lambda t, v: network.velocity(v), (0, 150.0), start, rtol=1e-8, atol=1e-8).y[:, -1]
         expected.append(np.sign(network.rate(end)[:24] - 9.0))
     np.testing.assert_array_equal(system.store(patterns, seed=2)(cues, 0), expected)
+
+
+def test_training_of_recall_widens_basins():
+    patterns = signs(8, 32)
+    cues = np.concatenate([flipped(patterns, 5, seed) for seed in range(10)])
+    plain, trained = (
+        systems.BalancedEISystem(trains_recall=choice).recall(patterns, cues, 0) for choice in (False, True)
+    )
+    right = [(answers == np.tile(patterns, (10, 1))).mean(axis=1) >= 0.95 for answers in (plain, trained)]
+    assert right[1].mean() > right[0].mean() + 0.05
 
 
 def test_a_network_that_cannot_store_has_no_answer(monkeypatch):

@@ -241,7 +241,7 @@ def plot(dataset: xr.Dataset) -> Figure:
             part = dataset.sel(kind=kind)
             _plot_curves(part, "capacity", "n_patterns", row[0])
             row[0].set(xscale="log", xlabel="patterns P", ylabel=f"retrieved, {kind} patterns")
-            ticks = [p for p in (4, 8, 16, 32, 64, 128, 256, 512) if p <= part.n_patterns.max()]
+            ticks = [p for p in (4, 16, 64, 256) if p <= part.n_patterns.max()]
             row[0].set_xticks(ticks, labels=[str(p) for p in ticks])
             row[0].minorticks_off()
             _plot_curves(part, "corruption", "flipped", row[1])

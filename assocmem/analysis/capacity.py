@@ -14,6 +14,8 @@ from assocmem.validation import check_boolean, check_integer, check_positive
 
 __all__ = ["Criterion", "capacity_curve", "capacity_threshold", "extrapolated_capacity", "overlap_criterion"]
 
+SCALES = {"linear": "patterns / unit", "log": "log patterns / unit"}
+
 _FLOOR = 1e-12  # of probabilities in a likelihood
 
 
@@ -33,7 +35,7 @@ class Criterion:
 
 
 def overlap_criterion(least: float = 0.95) -> Criterion:
-    """States whose cosine with the pattern is at least so much.
+    """States whose cosine with the pattern is at least so much; a state of zeros is none.
 
     Parameters
     ----------
@@ -50,7 +52,7 @@ def overlap_criterion(least: float = 0.95) -> Criterion:
 
     def is_met(states, patterns):
         norms = np.linalg.norm(states, axis=1) * np.linalg.norm(patterns, axis=1)
-        return np.einsum("cu,cu->c", states, patterns) >= least * norms - 1e-12
+        return (np.einsum("cu,cu->c", states, patterns) >= least * norms - 1e-12) & (norms > 0)
 
     return Criterion(f"cosine with the pattern at least {least:g}", is_met)
 
@@ -169,7 +171,7 @@ def _labelled_curve(n_patterns, n_units, counts, found, criterion, seed):
 
 
 def capacity_threshold(
-    curve: xr.Dataset, *, probability: float = 0.5, n_bootstrap: int = 200, seed: int = 0
+    curve: xr.Dataset, *, probability: float = 0.5, scale: str = "linear", n_bootstrap: int = 200, seed: int = 0
 ) -> xr.Dataset:
     r"""Load at which a pattern is retrieved with a certain probability, by a logistic fit to a curve.
 
@@ -182,6 +184,9 @@ def capacity_threshold(
     curve : Dataset
         Of `capacity_curve`.
     probability : float in (0, 1)
+    scale : {"linear", "log"}
+        What the load is: the number of patterns per unit, P / N, or its logarithm per unit, log(P) / N, for memories
+        that hold exp(alpha N) patterns.
     n_bootstrap : int, >= 2
     seed : int, >= 0
 
@@ -189,7 +194,7 @@ def capacity_threshold(
     -------
     Dataset
         `threshold` and `slope_width` (s), with `threshold_error` and `slope_width_error`, standard deviations over the
-        draws; `threshold_draws` (draw).
+        draws; `threshold_draws` (draw). The scale is in attrs.
 
     Raises
     ------
@@ -201,17 +206,18 @@ def capacity_threshold(
     check_positive("probability", probability)
     if probability >= 1:
         raise ValueError(f"probability must be in (0, 1), got {probability}")
+    load = load_of(curve, scale)
     retrieved = curve.retrieved.values
     if not retrieved.min() < probability < retrieved.max():
         limits = f"{retrieved.min():.3g} to {retrieved.max():.3g}"
         raise ValueError(f"curve must pass through the probability {probability:g}, got fractions from {limits}")
-    load, successes, trials = curve["load"].values, curve.n_retrieved.values, curve.n_cued.values
+    successes, trials = curve.n_retrieved.values, curve.n_cued.values
     whole = _logistic_fit(load, np.nansum(successes, axis=1), np.nansum(trials, axis=1))
     rng, draws = np.random.default_rng(seed), []
     for _ in range(n_bootstrap):
         picked = [rng.integers(0, n, n) for n in curve.n_sets.values]
         sums = [[row[p].sum() for row, p in zip(part, picked, strict=True)] for part in (successes, trials)]
-        draws.append(_logistic_fit(load, *np.array(sums)))
+        draws.append(_logistic_fit(load, *np.array(sums), near=whole))
     shift = np.log(1 / probability - 1)
     draws = np.array(draws)
     thresholds = draws[:, 0] + draws[:, 1] * shift
@@ -221,14 +227,29 @@ def capacity_threshold(
         "slope_width": whole[1],
         "slope_width_error": draws[:, 1].std(ddof=1),
     }
-    data = {name: ((), value, {"units": "patterns / unit"}) for name, value in values.items()}
-    data["threshold_draws"] = ("draw", thresholds, {"units": "patterns / unit"})
-    attrs = {"probability": probability, "criterion": curve.attrs["criterion"], "n_units": curve.attrs["n_units"]}
-    return xr.Dataset(data, {"draw": np.arange(n_bootstrap)}, attrs)
+    data = {name: ((), value, {"units": SCALES[scale]}) for name, value in values.items()}
+    data["threshold_draws"] = ("draw", thresholds, {"units": SCALES[scale]})
+    attrs = {name: curve.attrs[name] for name in ("criterion", "n_units")}
+    return xr.Dataset(data, {"draw": np.arange(n_bootstrap)}, attrs | {"probability": probability, "scale": scale})
 
 
-def _logistic_fit(load, successes, trials):
-    """(midpoint, width) of largest likelihood, the width being > 0."""
+def load_of(curve: xr.Dataset, scale: str) -> np.ndarray:
+    """Loads (n_patterns,) of a curve: patterns per unit, or their logarithm per unit.
+
+    Raises
+    ------
+    ValueError
+        If the scale is neither "linear" nor "log".
+    """
+    if scale not in SCALES:
+        raise ValueError(f"scale must be one of {', '.join(SCALES)}, got {scale!r}")
+    if scale == "linear":
+        return curve["load"].values
+    return np.log(curve.n_patterns.values) / curve.attrs["n_units"]
+
+
+def _logistic_fit(load, successes, trials, near=None):
+    """(midpoint, width) of largest likelihood, the width being > 0; from a fit to similar numbers if it is given."""
     scale = np.ptp(load)
     rates = (successes + 0.5) / (trials + 1.0)
     middle = load[np.argmin(np.abs(rates - 0.5))]
@@ -240,6 +261,8 @@ def _logistic_fit(load, successes, trials):
 
     settings = {"method": "Nelder-Mead", "options": {"xatol": 1e-6, "fatol": 1e-12, "maxiter": 2000}}
     starts = [(middle / scale, np.log(width)) for width in (0.03, 0.3)]
+    if near is not None:
+        starts = [(near[0] / scale, np.log(near[1] / scale))]
     best = min((minimize(cost, start, **settings) for start in starts), key=lambda found: found.fun)
     return best.x[0] * scale, scale * np.exp(best.x[1])
 
@@ -254,7 +277,7 @@ def extrapolated_capacity(thresholds: Sequence[xr.Dataset], *, exponent: float =
     Parameters
     ----------
     thresholds : sequence of Dataset
-        Of `capacity_threshold`, at two or more sizes, all with the same number of draws.
+        Of `capacity_threshold`, at two or more sizes, all with the same number of draws and on the same scale.
     exponent : float, > 0
         b.
 
@@ -267,12 +290,15 @@ def extrapolated_capacity(thresholds: Sequence[xr.Dataset], *, exponent: float =
     Raises
     ------
     TypeError, ValueError
-        If there are fewer than two sizes, sizes are equal, or the exponent is out of range.
+        If there are fewer than two sizes, sizes are equal, scales differ, or the exponent is out of range.
     """
     check_positive("exponent", exponent)
     sizes = np.array([found.attrs["n_units"] for found in thresholds])
     if len(sizes) < 2 or np.unique(sizes).size < len(sizes):
         raise ValueError(f"thresholds must be of two or more different sizes, got {sizes.tolist()}")
+    scales = sorted({found.attrs["scale"] for found in thresholds})
+    if len(scales) > 1:
+        raise ValueError(f"thresholds must be on one scale, got {' and '.join(scales)}")
     values, errors = (
         np.array([float(found[name]) for found in thresholds]) for name in ("threshold", "threshold_error")
     )
@@ -283,9 +309,11 @@ def extrapolated_capacity(thresholds: Sequence[xr.Dataset], *, exponent: float =
     spread = np.linalg.lstsq(design, draws)[0][0].std(ddof=1)
     residual = values / errors - design @ [limit, amplitude]
     freedom = len(sizes) - 2
+    units = {"units": SCALES[scales[0]]}
     data = {"capacity": limit, "capacity_error": spread, "amplitude": amplitude}
-    data = {name: ((), value, {"units": "patterns / unit"}) for name, value in data.items()}
+    data = {name: ((), value, units) for name, value in data.items()}
     data["chi_square"] = ((), residual @ residual / freedom if freedom else np.nan, {"units": "1"})
-    data["threshold"] = ("n_units", values, {"units": "patterns / unit"})
-    data["threshold_error"] = ("n_units", errors, {"units": "patterns / unit"})
-    return xr.Dataset(data, {"n_units": ("n_units", sizes, {"units": "1"})}, {"exponent": exponent})
+    data["threshold"] = ("n_units", values, units)
+    data["threshold_error"] = ("n_units", errors, units)
+    attrs = {"exponent": exponent, "scale": scales[0]}
+    return xr.Dataset(data, {"n_units": ("n_units", sizes, {"units": "1"})}, attrs)

@@ -78,6 +78,35 @@ def test_a_made_up_threshold_is_found():
     assert np.all((curve.high - curve.low).values <= 0.1)
 
 
+def made_up_exponential(n_units, rate, width):
+    """A system that retrieves each of exp(a n_units) patterns with a probability that is known."""
+
+    def recall(patterns, cues, seed):
+        p = 1 / (1 + np.exp((np.log(len(patterns)) / n_units - rate) / width))
+        return cues * np.where(np.random.default_rng(seed).random((len(cues), 1)) < p, 1.0, -1.0)
+
+    return recall
+
+
+def test_a_made_up_threshold_is_found_on_the_scale_of_logarithms():
+    numbers = [2, 4, 8, 16, 32, 64, 128, 256]
+    settings = {"make_patterns": signs(20), "width": 0.05, "most_sets": 400, "n_cues": 20}
+    curve = capacity_curve(made_up_exponential(20, 0.15, 0.03), numbers, **settings)
+    found = capacity_threshold(curve, scale="log")
+    assert abs(float(found.threshold) - 0.15) < 4 * float(found.threshold_error) < 0.03
+    assert abs(float(found.slope_width) - 0.03) < 4 * float(found.slope_width_error)
+    assert found.threshold.attrs["units"] == "log patterns / unit"
+    other = capacity_threshold(curve, scale="log", probability=0.2)
+    assert float(other.threshold) == pytest.approx(0.15 + 0.03 * np.log(4), abs=0.01)
+
+
+def test_both_scales_find_the_same_narrow_threshold():
+    curve = capacity_curve(made_up(10, 3.05, 0.05), [28, 29, 30, 31, 32, 33], make_patterns=signs(10), width=0.03)
+    linear, log = (capacity_threshold(curve, scale=scale) for scale in ("linear", "log"))
+    # within the six numbers the logarithm is all but a line
+    assert np.exp(10 * float(log.threshold)) == pytest.approx(10 * float(linear.threshold), rel=2e-3)
+
+
 def test_more_sets_are_made_only_where_they_are_needed():
     curve = capacity_curve(made_up(100, 0.05, 0.01), [1, 5, 12], make_patterns=signs(100), width=0.1)
     assert curve.n_sets.values[1] > curve.n_sets.values[2]
@@ -88,7 +117,7 @@ def test_extrapolation_finds_the_limit_of_thresholds():
     def threshold(n_units):
         draws = 0.14 + 2.0 / n_units + 0.001 * np.random.default_rng(n_units).standard_normal(100)
         values = {"threshold": 0.14 + 2.0 / n_units, "threshold_error": 0.001, "threshold_draws": ("draw", draws)}
-        return xr.Dataset(values, attrs={"n_units": n_units})
+        return xr.Dataset(values, attrs={"n_units": n_units, "scale": "linear"})
 
     found = extrapolated_capacity([threshold(n) for n in (50, 100, 200, 400)])
     assert float(found.capacity) == pytest.approx(0.14, abs=1e-12)
@@ -155,6 +184,11 @@ def test_bad_arguments_of_fits_are_refused():
         capacity_threshold(curve)
     with pytest.raises(ValueError, match=r"probability must be in \(0, 1\), got 1.0"):
         capacity_threshold(curve, probability=1.0)
+    with pytest.raises(ValueError, match="scale must be one of linear, log, got 'cubic'"):
+        capacity_threshold(curve, scale="cubic")
+    mixed = [xr.Dataset(attrs={"n_units": n, "scale": scale}) for n, scale in ((5, "linear"), (6, "log"))]
+    with pytest.raises(ValueError, match="thresholds must be on one scale, got linear and log"):
+        extrapolated_capacity(mixed)
     with pytest.raises(ValueError, match="thresholds must be of two or more different sizes"):
         extrapolated_capacity([])
     with pytest.raises(ValueError, match="least must be at most 1"):

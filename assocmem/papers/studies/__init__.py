@@ -1,7 +1,15 @@
 """Studies of all systems: what they hold, how far their basins reach, and where their behaviour changes."""
 
 from assocmem.papers.base import Paper
-from assocmem.papers.studies import basin_slices, chaos, comparison, memory_branches
+from assocmem.papers.studies import (
+    basin_slices,
+    chaos,
+    comparison,
+    exponential_capacity,
+    memory_branches,
+    sparse_margin,
+    stated_capacities,
+)
 
 PAPER = Paper(
     name="studies",
@@ -13,6 +21,9 @@ PAPER = Paper(
     experiments=(
         comparison.RANDOM_EXPERIMENT,
         comparison.IMAGE_EXPERIMENT,
+        exponential_capacity.EXPERIMENT,
+        sparse_margin.EXPERIMENT,
+        stated_capacities.EXPERIMENT,
         basin_slices.EXPERIMENT,
         memory_branches.EXPERIMENT,
         chaos.EXPERIMENT,

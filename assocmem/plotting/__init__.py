@@ -3,12 +3,13 @@
 from assocmem.plotting.graphs import circular_layout, plot_graph, plot_matrix, spectral_order, stress_layout
 from assocmem.plotting.landscape import plot_basins, plot_energy
 from assocmem.plotting.network import plot_balance, plot_eigenvalues, plot_history, plot_weights
-from assocmem.plotting.phase_diagram import plot_phase_diagram, plot_phases
+from assocmem.plotting.phase_diagram import plot_phase_diagram, plot_phases, plot_refined_phases
 from assocmem.plotting.retrieval import plot_image, plot_retrieval_curve
 from assocmem.plotting.studies import (
     plot_basin_radius,
     plot_branches,
     plot_capacity,
+    plot_extrapolation,
     plot_lyapunov,
     plot_scan,
 )
@@ -50,6 +51,7 @@ __all__ = [
     "plot_capacity",
     "plot_eigenvalues",
     "plot_energy",
+    "plot_extrapolation",
     "plot_graph",
     "plot_history",
     "plot_image",
@@ -60,6 +62,7 @@ __all__ = [
     "plot_phases",
     "plot_projection",
     "plot_raster",
+    "plot_refined_phases",
     "plot_retrieval_curve",
     "plot_scan",
     "plot_trajectory",

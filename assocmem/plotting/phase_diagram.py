@@ -123,6 +123,47 @@ def plot_phases(
     return ax
 
 
+def plot_refined_phases(
+    diagram: xr.Dataset,
+    ax: Axes,
+    *,
+    x: str,
+    curves: Mapping[str, tuple[Sequence[float], Sequence[float]]] | None = None,
+    colours: Sequence = PHASE_COLOURS,
+) -> Axes:
+    """Regions of a diagram that was refined at borders, where it was computed, and where repeats disagree.
+
+    Parameters
+    ----------
+    diagram : Dataset
+        Of `assocmem.scan.phase_diagram`.
+    ax : Axes
+    x : str
+        Dimension along the horizontal axis.
+    curves, colours
+        As for `plot_phases`.
+
+    Raises
+    ------
+    ValueError
+        If the diagram has no such dimension, or more phases than colours.
+    """
+    names = " ".join(str(label).replace(" ", "_") for label in diagram.label.values)
+    plot_phases(diagram.phase.assign_attrs(flag_meanings=names), ax, x=x, curves=curves, colours=colours)
+    diagram = diagram.transpose(..., x)
+    rows, columns = np.nonzero(diagram.is_computed.to_numpy())
+    y_dim = next(dim for dim in diagram.phase.dims if dim != x)
+    places = diagram[x].to_numpy()[columns], diagram[y_dim].to_numpy()[rows]
+    uncertainty = diagram.uncertainty.to_numpy()[rows, columns]
+    ax.plot(*places, "o", color="black", markersize=0.9, markeredgewidth=0, label=f"computed ({rows.size})")
+    is_unsure = uncertainty > 0
+    if is_unsure.any():
+        unsure = [place[is_unsure] for place in places]
+        label = f"repeats disagree ({is_unsure.sum()})"
+        ax.scatter(*unsure, s=12 * uncertainty[is_unsure], facecolors="none", edgecolors="black", lw=0.5, label=label)
+    return ax
+
+
 def _oriented(values: xr.DataArray, x: str, argument: str) -> xr.DataArray:
     """The values with rows along the vertical axis, their coordinates checked."""
     if values.ndim != 2 or x not in values.dims:

@@ -6,9 +6,10 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 
+from assocmem.analysis.capacity import SCALES, load_of
 from assocmem.plotting.style import EXCITATORY, FADED, INHIBITORY, NEUTRAL
 
-__all__ = ["plot_basin_radius", "plot_branches", "plot_capacity", "plot_lyapunov", "plot_scan"]
+__all__ = ["plot_basin_radius", "plot_branches", "plot_capacity", "plot_extrapolation", "plot_lyapunov", "plot_scan"]
 
 _RECORDS = ("status", "error", "seconds")
 _MARKS = {1: ("fold", "s"), 2: ("branch point", "D"), 3: ("Hopf point", "o")}
@@ -103,6 +104,8 @@ def plot_capacity(
 ) -> Axes:
     """Retrieved fraction against load with its interval, the fitted threshold and what theory says.
 
+    The load is on the scale of the threshold, patterns per unit without one.
+
     Parameters
     ----------
     curve : Dataset
@@ -115,11 +118,10 @@ def plot_capacity(
     label : str, optional
     colour : str
     """
-    load = curve["load"]
+    scale = "linear" if threshold is None else threshold.attrs["scale"]
+    load = load_of(curve, scale)
     limits = np.stack([curve.retrieved - curve.low, curve.high - curve.retrieved])
-    ax.errorbar(
-        load.values, curve.retrieved.values, np.maximum(limits, 0), fmt="o", capsize=2, color=colour, label=label
-    )
+    ax.errorbar(load, curve.retrieved.values, np.maximum(limits, 0), fmt="o", capsize=2, color=colour, label=label)
     if threshold is not None:
         x = np.linspace(float(load.min()), float(load.max()), 200)
         probability = threshold.attrs["probability"]
@@ -127,7 +129,35 @@ def plot_capacity(
         ax.plot(x, 1 / (1 + np.exp((x - middle) / float(threshold.slope_width))), color=colour)
     if theory is not None:
         ax.axvline(theory, color=NEUTRAL, linestyle="--")
-    ax.set(xlabel="load (patterns / unit)", ylabel="retrieved", ylim=(-0.03, 1.03))
+    ax.set(xlabel=f"load ({SCALES[scale]})", ylabel="retrieved", ylim=(-0.03, 1.03))
+    return ax
+
+
+def plot_extrapolation(
+    limit: xr.Dataset, ax: Axes, *, theory: float | None = None, label: str | None = None, colour: str = INHIBITORY
+) -> Axes:
+    """Thresholds over a power of the number of units, the line through them, and its end for many units.
+
+    Parameters
+    ----------
+    limit : Dataset
+        Of `assocmem.analysis.extrapolated_capacity`.
+    ax : Axes
+    theory : float, optional
+        A load, as a horizontal line.
+    label : str, optional
+    colour : str
+    """
+    exponent = limit.attrs["exponent"]
+    x = limit.n_units.values.astype(float) ** -exponent
+    ax.errorbar(x, limit.threshold.values, limit.threshold_error.values, fmt="o", capsize=2, color=colour, label=label)
+    capacity, error = float(limit.capacity), float(limit.capacity_error)
+    ax.plot([0, x.max()], [capacity, capacity + float(limit.amplitude) * x.max()], color=colour)
+    ax.errorbar([0], [capacity], [error], fmt="o", capsize=2, color=colour, markerfacecolor="none", clip_on=False)
+    if theory is not None:
+        ax.axhline(theory, color=NEUTRAL, linestyle="--")
+    ax.set(xlabel=rf"$N^{{-{exponent:g}}}$ of $N$ units", ylabel="threshold (patterns / unit)")
+    ax.set_xlim(left=0)
     return ax
 
 

@@ -205,7 +205,6 @@ def _labelled(mesh: _Mesh, names: list[str], attributes: dict) -> xr.Dataset:
             order_parameters[name][node] = value
     arrays = {"phase": phase, "is_computed": is_computed, "uncertainty": uncertainty, **order_parameters}
     data = {name: (names, values, {"units": "1"}) for name, values in arrays.items()}
-    coords = {
-        name: np.linspace(low, high, n) for name, n, (low, high) in zip(names, mesh.shape, mesh.ranges, strict=True)
-    }
+    places = [[mesh.place((i, i))[axis] for i in range(n)] for axis, n in enumerate(mesh.shape)]
+    coords = dict(zip(names, places, strict=True))
     return xr.Dataset(data, {**coords, "label": ("label", labels)}, attributes)

@@ -199,3 +199,8 @@ def test_bad_arguments_of_fits_are_refused():
         wilson_interval(1, 2, confidence=1.0)
     with pytest.raises(ValueError, match="n_trials must have a sum > 0"):
         grouped_proportion([0], [0])
+
+
+def test_a_state_of_zeros_is_no_pattern():
+    criterion = overlap_criterion(0.5)
+    np.testing.assert_array_equal(criterion.is_met(np.zeros((1, 4)), np.ones((1, 4))), [False])

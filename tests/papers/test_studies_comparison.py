@@ -13,7 +13,8 @@ from assocmem.papers.studies import comparison
 from assocmem.papers.studies.comparison import CONTENDERS, RANDOM_EXPERIMENT, Sizes, measure
 from assocmem.systems import NearestPattern, SignSystem
 
-SMALL = Sizes(("hebb", "pseudo_inverse", "push_pull", "no_feedback", "cdam", "nearest"), (4, 8), (0.0, 0.2), 4, 2, 2, 1.0)
+NAMES = ("hebb", "pseudo_inverse", "push_pull", "no_feedback", "cdam", "nearest")
+SMALL = Sizes(NAMES, (4, 8), (0.0, 0.2), 4, 2, 2, 1.0, n_cues=5, n_bisections=2)
 
 
 @pytest.fixture(scope="module")

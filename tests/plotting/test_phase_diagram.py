@@ -5,7 +5,8 @@ import pytest
 import xarray as xr
 
 from assocmem import plotting
-from assocmem.plotting.phase_diagram import plot_phase_diagram, plot_phases
+from assocmem.plotting.phase_diagram import plot_phase_diagram, plot_phases, plot_refined_phases
+from assocmem.scan import phase_diagram
 
 
 @pytest.fixture
@@ -104,3 +105,26 @@ def test_phases_without_names_are_refused(ax, phases):
         plot_phases(phases.assign_attrs(flag_meanings="quiet"), ax, x="h")
     with pytest.raises(ValueError, match=r"phases must be in 0..1, which have names"):
         plot_phases(phases, ax, x="h", colours=("red", "blue"))
+
+
+def noisy_sign(a, b, seed):
+    return a + 0.3 * b + 0.05 * np.random.default_rng(seed).standard_normal()
+
+
+def test_refined_phases_show_where_they_were_computed_and_where_repeats_disagree(ax):
+    settings = {"coarse": (5, 3), "refinements": 2, "repeats": 3, "workers": 0, "progress": False}
+    label = lambda found: "on side" if float(found.value) > 0 else "off"  # noqa: E731
+    diagram = phase_diagram(noisy_sign, {"a": (-1.0, 1.0), "b": (-2.0, 2.0)}, label, **settings)
+    assert plot_refined_phases(diagram, ax, x="b", curves={"theory": ([0, 1], [0.0, -0.3])}) is ax
+    np.testing.assert_array_equal(ax.images[0].get_array(), diagram.phase)
+    dots = next(line for line in ax.lines if line.get_label().startswith("computed"))
+    assert dots.get_label() == f"computed ({diagram.attrs['n_runs'] // 3})"
+    rows, columns = np.nonzero(diagram.is_computed.values)
+    np.testing.assert_array_equal(dots.get_xdata(), diagram.b.values[columns])
+    np.testing.assert_array_equal(dots.get_ydata(), diagram.a.values[rows])
+    circles = ax.collections[-1]
+    unsure = (diagram.uncertainty > 0).values
+    assert 0 < unsure.sum() == len(circles.get_offsets())
+    np.testing.assert_allclose(circles.get_sizes(), 12 * diagram.uncertainty.values[unsure])
+    assert {text.get_text() for text in ax.texts} == {"off", "on side"}
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("b", "a")

@@ -5,7 +5,14 @@ import pytest
 import xarray as xr
 
 from assocmem import plotting
-from assocmem.plotting.studies import plot_basin_radius, plot_branches, plot_capacity, plot_lyapunov, plot_scan
+from assocmem.plotting.studies import (
+    plot_basin_radius,
+    plot_branches,
+    plot_capacity,
+    plot_extrapolation,
+    plot_lyapunov,
+    plot_scan,
+)
 from assocmem.scan import Zipped, scan
 from tests.scan import functions
 
@@ -64,12 +71,35 @@ def test_other_names_are_refused(ax, name, message):
 def test_a_capacity_curve_has_its_fit_and_theory(ax):
     data = {"retrieved": [1.0, 0.5, 0.0], "low": [0.9, 0.4, 0.0], "high": [1.0, 0.6, 0.1], "load": [0.1, 0.2, 0.3]}
     curve = xr.Dataset({name: ("n_patterns", values) for name, values in data.items()})
-    threshold = xr.Dataset({"threshold": 0.2, "slope_width": 0.01}, attrs={"probability": 0.5})
+    threshold = xr.Dataset({"threshold": 0.2, "slope_width": 0.01}, attrs={"probability": 0.5, "scale": "linear"})
     plot_capacity(curve, ax, threshold=threshold, theory=0.138)
     np.testing.assert_allclose(errors_of(ax), [[0.9, 1.0], [0.4, 0.6], [0.0, 0.1]])
     fit = next(line for line in ax.lines if len(line.get_xdata()) == 200)
     assert np.interp(0.2, *fit.get_data()) == pytest.approx(0.5, abs=0.01)
     assert any(np.allclose(line.get_xdata(), 0.138) for line in ax.lines)
+
+
+def test_a_capacity_curve_may_be_one_of_logarithms(ax):
+    data = {name: ("n_patterns", values) for name, values in (("retrieved", [1.0, 0.0]), ("low", [0.9, 0.0]))}
+    curve = xr.Dataset(data | {"high": ("n_patterns", [1.0, 0.1])}, {"n_patterns": [10, 1000]}, {"n_units": 10})
+    attrs = {"probability": 0.5, "scale": "log"}
+    plot_capacity(curve, ax, threshold=xr.Dataset({"threshold": 0.46, "slope_width": 0.01}, attrs=attrs))
+    np.testing.assert_allclose(ax.containers[0].lines[0].get_xdata(), np.log([10, 1000]) / 10)
+    assert ax.get_xlabel() == "load (log patterns / unit)"
+
+
+def test_an_extrapolation_has_its_thresholds_its_line_and_its_limit(ax):
+    values = {"capacity": 0.14, "capacity_error": 0.002, "amplitude": 0.5}
+    data = values | {"threshold": ("n_units", [0.19, 0.165]), "threshold_error": ("n_units", [0.003, 0.001])}
+    limit = xr.Dataset(data, {"n_units": [100, 400]}, {"exponent": 0.5})
+    assert plot_extrapolation(limit, ax, theory=0.138) is ax
+    measured, end = ax.containers
+    np.testing.assert_allclose(measured.lines[0].get_xydata(), [[0.1, 0.19], [0.05, 0.165]])
+    np.testing.assert_allclose(np.ptp(errors_of(ax), axis=1), [0.006, 0.002])
+    np.testing.assert_allclose(end.lines[0].get_xydata(), [[0.0, 0.14]])
+    line = next(line for line in ax.lines if line.get_xdata()[0] == 0 and len(line.get_xdata()) == 2)
+    np.testing.assert_allclose(line.get_xydata(), [[0, 0.14], [0.1, 0.19]])
+    assert any(np.allclose(line.get_ydata(), 0.138) for line in ax.lines)
 
 
 def test_radii_that_are_bounds_are_open(ax):

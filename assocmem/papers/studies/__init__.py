@@ -4,6 +4,8 @@ from assocmem.papers.base import Paper
 from assocmem.papers.studies import (
     basin_slices,
     chaos,
+    classical,
+    classical_basins,
     comparison,
     exponential_capacity,
     memory_branches,
@@ -21,6 +23,8 @@ PAPER = Paper(
     experiments=(
         comparison.RANDOM_EXPERIMENT,
         comparison.IMAGE_EXPERIMENT,
+        classical.EXPERIMENT,
+        classical_basins.EXPERIMENT,
         exponential_capacity.EXPERIMENT,
         sparse_margin.EXPERIMENT,
         stated_capacities.EXPERIMENT,

@@ -130,7 +130,7 @@ class OrnsteinUhlenbeck:
 
 @dataclass(frozen=True)
 class SteadyState:
-    """Ends a trajectory once the largest |dy/dt| over its units (for a map: the largest change) is below `tol`.
+    """Ends a trajectory once the largest ``|dy/dt|`` over its units (for a map: the largest change) is below `tol`.
 
     Not before the last switch of a stimulus. In a noisy run it judges the drift of the moment.
 

@@ -45,7 +45,7 @@ OBSERVABLES = {
 
 
 def pattern_overlap(patterns, activation: Callable[[np.ndarray], np.ndarray] | None = None) -> Observable:
-    """Overlap with each pattern, m = <xi, y> / (|xi| |y|), with the same bits for any batch.
+    """Overlap with each pattern, ``m = <xi, y> / (|xi| |y|)``, with the same bits for any batch.
 
     Parameters
     ----------

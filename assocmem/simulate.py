@@ -91,8 +91,8 @@ def simulate(
     -------
     Dataset
         The state (or the observables) over (trajectory, time, unit), `final_state`, and per trajectory `status`,
-        `n_steps`, `residual` (largest |dy/dt| at the start of the last step, for "dopri5" at its end) and `stop_time`;
-        all parameters in attrs.
+        `n_steps`, `residual` (largest ``|dy/dt|`` at the start of the last step, for "dopri5" at its end) and
+        `stop_time`; all parameters in attrs.
 
     Raises
     ------

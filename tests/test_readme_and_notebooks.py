@@ -1,5 +1,6 @@
 """What a reader copies must run: the README's Python and every notebook, from top to bottom."""
 
+import os
 import re
 from pathlib import Path
 
@@ -30,10 +31,18 @@ def test_readme_code_runs(number, tmp_path, monkeypatch):
     run_block(number, tmp_path)
 
 
+def keep(notebook, name):
+    """Leave an executed notebook where the documentation takes it from, so that it need not execute it again."""
+    if folder := os.environ.get("ASSOCMEM_EXECUTED_NOTEBOOKS"):
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        (Path(folder) / name).write_text(pytest.importorskip("nbformat").writes(notebook), encoding="utf-8")
+
+
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
 def test_notebook_runs_from_top_to_bottom(path, tmp_path):
     nbformat, nbclient = pytest.importorskip("nbformat"), pytest.importorskip("nbclient")
     notebook = nbformat.read(path, as_version=4)
     nbclient.NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(tmp_path)}}).execute()
+    keep(notebook, path.name)
     outputs = [o for cell in notebook.cells for o in cell.get("outputs", [])]
     assert any("image/png" in o.get("data", {}) for o in outputs)

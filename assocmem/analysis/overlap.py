@@ -7,7 +7,7 @@ import xarray as xr
 
 
 def overlap(state: xr.DataArray, patterns: xr.DataArray, *, dim: str = "unit") -> xr.DataArray:
-    """Overlap of states with patterns, m = <xi, y> / (|xi| |y|).
+    """Overlap of states with patterns, ``m = <xi, y> / (|xi| |y|)``.
 
     Parameters
     ----------

@@ -164,7 +164,7 @@ class HopfieldFenchelYoung(AssociativeMemory):
 
     @cached_property
     def separation_of_patterns(self) -> np.ndarray:
-        """Delta (pattern,) = |x|^2 - max over the others of <x, x'>: pattern mu is fixed if it is >= margin / beta.
+        """Delta (pattern,), ``|x|^2`` less the largest ``<x, x'>``: pattern mu is fixed if it is >= margin / beta.
 
         References
         ----------

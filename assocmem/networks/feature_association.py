@@ -13,7 +13,9 @@ __all__ = ["FeatureAssociation"]
 
 @dataclass(frozen=True)
 class FeatureAssociation(Association):
-    """``phi(x) . sum_k phi(k) v_k / phi(x) . sum_k phi(k)``, in time that grows with the number of cues plus keys.
+    """Values mixed by features of cues and keys, in time that grows with the number of cues plus keys.
+
+    The mixture is ``phi(x) . sum_k phi(k) v_k / phi(x) . sum_k phi(k)``.
 
     Parameters
     ----------

@@ -44,7 +44,7 @@ class Linear(_Elementwise):
         return np.ones_like(scores)
 
     def negentropy(self, weights):
-        """|y|^2 / 2 (...,)."""
+        """``|y|^2 / 2`` (...,)."""
         return 0.5 * np.square(float_array("weights", weights).astype(float)).sum(axis=-1)
 
 

@@ -107,7 +107,7 @@ class KSubsets(Counted):
         return (np.ones((1, shape[1])),)
 
     def negentropy(self, weights):
-        """(|mu|^2 - k) / 2 (...,), 0 at subsets."""
+        """``(|mu|^2 - k) / 2`` (...,), 0 at subsets."""
         mu = self.check_simplex(weights)
         if np.any(mu > 1.0 + _ABOVE):
             raise ValueError(f"weights must be at most 1, got {mu.max()}")
@@ -186,7 +186,7 @@ class ConstrainedSparsemax(Separation):
         return forward, np.where(is_full, vector - mean, 0.0)
 
     def negentropy(self, weights):
-        """(|p|^2 - 1) / 2 (...,), as for sparsemax."""
+        """``(|p|^2 - 1) / 2`` (...,), as for sparsemax."""
         p = self.check_simplex(weights)
         flat = p.reshape(-1, p.shape[-1])
         self.check_scores(flat.shape)

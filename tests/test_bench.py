@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from assocmem.bench import adaptive, cdam, fenchel_young, learning, main, measuring, nonparametric, push_pull
+from assocmem.bench import adaptive, cdam, fenchel_young, learning, main, measuring, nonparametric, push_pull, scan
 from assocmem.bench import balanced_ei as bench
 
 
@@ -172,3 +172,12 @@ def test_training_contenders_do_the_same_work(monkeypatch):
         for key, values in contender(5, 3, 1)().items():
             # three steps of 1e-3 by single-precision gradients, of which Adam keeps little but the sign
             assert np.quantile(np.abs(values - ours[key]), 0.99) < 2e-5, (name, key)
+
+
+def test_scan_contenders_do_the_same_work():
+    # values depend on time; that there is one for each point, and who made it, does not
+    for contender in (scan.assocmem_scan, scan.assocmem_scan_stored, scan.pool_map):
+        assert len(contender(1, 5, 1)()) == 5
+    assert len(scan.points_alone(1, 6, 2)()) == 3
+    scan.pool(1).shutdown()
+    scan.pool.cache_clear()

@@ -7,7 +7,7 @@ import sys
 
 import numpy as np
 
-from assocmem.bench import adaptive, balanced_ei, cdam, fenchel_young, learning, nonparametric, push_pull
+from assocmem.bench import adaptive, balanced_ei, cdam, fenchel_young, learning, nonparametric, push_pull, scan
 from assocmem.bench.measuring import Table, blas_rate, child, is_installed, measure
 from assocmem.bench.start_up import start_up
 from assocmem.provenance import package_version
@@ -22,6 +22,7 @@ SYSTEMS = {
     "nonparametric": nonparametric.TABLES,
     "adaptive": adaptive.TABLES,
     "learning": learning.TABLES,
+    "scan": scan.TABLES,
 }
 
 

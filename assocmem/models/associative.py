@@ -207,13 +207,14 @@ class _Retrieval:
                 break
             before = self.y[active]
             step = self.memory.step(before, self.form, self.engine, threads=self.threads)
-            energy[active] = self.memory.energies(before, step, self.form)
-            self._record(time, energy)
+            if self.every is not None:
+                energy[active] = self.memory.energies(before, step, self.form)
+                self._record(time, energy)
             self._take(active, step, time)
         self.status[self.status == RUNNING] = COMPLETED
 
     def _record(self, time: int, energy: np.ndarray) -> None:
-        if self.every is not None and time % self.every == 0:
+        if time % self.every == 0:
             self.times.append(time)
             self.paths.append(self.memory.states_from(self.y, self.form).copy())
             self.energies.append(energy.copy())

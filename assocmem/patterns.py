@@ -7,7 +7,7 @@ log-normal distribution, so that real and synthetic patterns differ in their cor
 
 from __future__ import annotations
 
-from numbers import Integral, Real
+from numbers import Real
 
 import numpy as np
 import xarray as xr
@@ -15,6 +15,7 @@ from scipy.ndimage import zoom
 from scipy.special import ndtr, ndtri
 
 from assocmem import images
+from assocmem.validation import check_integer
 
 MINIMUM_RATE = 0.01  # Hz; additive noise never takes a cue below it
 LARGEST_SPREAD = 1e100  # sd per mean; its square must not overflow
@@ -43,8 +44,8 @@ def lognormal_patterns(n_patterns: int, n_units: int, *, mean: float = 5.0, sd: 
     TypeError, ValueError
         If a count or the seed is no integer, or an argument is out of range.
     """
-    _require_count("n_patterns", n_patterns)
-    _require_count("n_units", n_units)
+    check_integer("n_patterns", n_patterns, 1)
+    check_integer("n_units", n_units, 1)
     location, scale = _lognormal_parameters(mean, sd)
     rates = _generator(seed, stream=0).lognormal(location, scale, (n_patterns, n_units))
     return _label(rates, source="log-normal", mean=mean, sd=sd, seed=seed)
@@ -95,9 +96,9 @@ def photograph_patterns(
     TypeError, ValueError
         If an argument is out of range or the images have fewer patches than `n_patterns`.
     """
-    _require_count("n_patterns", n_patterns)
-    _require_count("n_units", n_units)
-    _require_count("pixel_size", pixel_size)
+    check_integer("n_patterns", n_patterns, 1)
+    check_integer("n_units", n_units, 1)
+    check_integer("pixel_size", pixel_size, 1)
     _require_choice("source", source, tuple(images.PHOTOGRAPHS))
     _require_choice("decorrelate", decorrelate, DECORRELATIONS)
     _lognormal_parameters(mean, sd)
@@ -155,9 +156,9 @@ def digit_patterns(
     TypeError, ValueError
         If an argument is out of range or more patterns are asked for than there are digits.
     """
-    _require_count("n_patterns", n_patterns)
+    check_integer("n_patterns", n_patterns, 1)
     n_units = 64 if n_units is None else n_units
-    _require_count("n_units", n_units)
+    check_integer("n_units", n_units, 1)
     _require_choice("decorrelate", decorrelate, DECORRELATIONS)
     _lognormal_parameters(mean, sd)
     grey, classes = images.digits()
@@ -248,7 +249,7 @@ def corrupt(
         If an argument has the wrong type, shape or range, or not exactly one corruption is given.
     """
     _require_patterns(patterns)
-    _require_count("n_cues", n_cues)
+    check_integer("n_cues", n_cues, 1)
     if (noise is None) == (fraction is None):
         raise ValueError(f"give exactly one of noise and fraction, got noise={noise}, fraction={fraction}")
     rng = _generator(seed, stream=3)
@@ -367,18 +368,8 @@ def _label(rates, *, mean, sd, seed, **attrs):
 
 def _generator(seed, *, stream):
     """One independent stream per function, so that equal seeds never mean equal numbers in two of them."""
-    if isinstance(seed, bool) or not isinstance(seed, Integral):
-        raise TypeError(f"seed must be an integer >= 0, got {seed!r}")
-    if seed < 0:
-        raise ValueError(f"seed must be an integer >= 0, got {seed}")
+    check_integer("seed", seed, 0)
     return np.random.default_rng(np.random.SeedSequence(int(seed), spawn_key=(stream,)))
-
-
-def _require_count(name, value):
-    if isinstance(value, bool) or not isinstance(value, Integral):
-        raise TypeError(f"{name} must be an integer >= 1, got {value!r}")
-    if value < 1:
-        raise ValueError(f"{name} must be an integer >= 1, got {value}")
 
 
 def _require_positive(name, value):

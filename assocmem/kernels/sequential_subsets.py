@@ -383,10 +383,9 @@ def _solve_lower(factor, size, x):
 def _solve_upper(factor, size, x):
     """Replace x by ``L^-T x``, along the rows of L."""
     for j in range(size - 1, -1, -1):
-        row = factor[j]
-        x[j] /= row[j]
+        x[j] /= factor[j, j]
         for q in range(j):
-            x[q] -= x[j] * row[q]
+            x[q] -= x[j] * factor[j, q]
 
 
 @kernel

@@ -193,8 +193,12 @@ def _plot_rises(dataset, ax):
 
 def claims(dataset: xr.Dataset) -> list[Claim]:
     """Borders of quiescence against theory and the paper; descent of the Lyapunov function and its absence."""
-    rows = [claim for graph in dataset.graph.values for claim in _border_claims(dataset.sel(graph=graph))]
-    return [*rows, *_energy_claims(dataset), *(_comparisons(dataset) if dataset.attrs["scale"] == "paper" else [])]
+    return [
+        *(claim for graph in dataset.graph.values for claim in _border_claims(dataset.sel(graph=graph))),
+        *_cued_claims(dataset),
+        *_energy_claims(dataset),
+        *(_comparisons(dataset) if dataset.attrs["scale"] == "paper" else []),
+    ]
 
 
 def _border_claims(chosen):
@@ -240,9 +244,8 @@ def _is_quiescent(half_way, end):
     return (end < 1.0) & ((end < half_way) | (end < 1e-8))
 
 
-def _energy_claims(dataset):
-    hebbian = [network.plain_label(setting) for setting in AUDITED if setting[0] >= 0]
-    anti = [network.plain_label(setting) for setting in AUDITED if setting[0] < 0]
+def _cued_claims(dataset):
+    """Many units, for which the step of the paper is too long to be quiescent at any strength."""
     units, control = 4000, dataset.cued_correlation.sel(units=4000, cued_strength=-1.0)
     lower, upper = _borders(dataset.sel(graph="ring"), units / 12)
     return [
@@ -267,6 +270,13 @@ def _energy_claims(dataset):
             0.99,
             float(control.sel(eta=CUED_STEPS[0]).mean()),
         ),
+    ]
+
+
+def _energy_claims(dataset):
+    hebbian = [network.plain_label(setting) for setting in AUDITED if setting[0] >= 0]
+    anti = [network.plain_label(setting) for setting in AUDITED if setting[0] < 0]
+    return [
         Claim(
             f"the Lyapunov function never rises at a step of {SMALL_ETA:g} (largest rise in one of seven settings)",
             "theory",

@@ -154,47 +154,66 @@ def _plot_histogram(histogram, bins, ax, colour):
 
 def claims(dataset: xr.Dataset) -> list[Claim]:
     """Two modes, moved inwards by the pull; a narrow distribution between classes."""
-    below = dataset.below
+    return [
+        *_mode_claims(dataset.mode.sel(kind=WITHIN)),
+        *_flip_claims(dataset),
+        *_pull_claims(dataset.below),
+        *_between_claims(dataset),
+        *_drawn_claims(dataset.drawn_below),
+        *(_comparisons(dataset.below, dataset.between_variance) if dataset.attrs["scale"] == "paper" else []),
+    ]
+
+
+def _mode_claims(mode):
     law = interference_distribution(B1, N_CHILDREN)
-    mode = dataset.mode.sel(kind=WITHIN)
-    between = dataset.between_variance
-    exact, official = (float(dataset.between_theory.sel(formula=kind)) for kind in ("exact", "official"))
-    rows = [
-        *(
-            Claim(
-                f"mean interference of siblings at units where child and parent {word}",
-                "theory",
-                "close",
-                float(law.means[k]),
-                float(mode.isel(agrees=k).mean()),
-                2.0 * float(standard_error(mode.isel(agrees=k))),
-                "two standard errors",
-            )
-            for k, word in enumerate(("agree", "differ"))
-        ),
-        *(
-            Claim(
-                f"{name}: fraction of units that flip, against the two normal distributions",
-                "theory",
-                "close",
-                float(dataset.probability_below.sel(kind=name)),
-                float(below.sel(kind=name).mean()),
-                float(B1**2 * dataset.density.sel(kind=name).interp(grid=THRESHOLD))
-                + 2.0 * float(standard_error(below.sel(kind=name))),
-                "half the spacing of the values of a sum of signs, times the density there, and two standard errors",
-            )
-            for name in PULLS
-        ),
-        beyond_chance(
-            "the pull b1 lets fewer units flip",
-            "paper",
-            below.sel(kind=WITHIN, drop=True) - below.sel(kind=PULLED, drop=True),
-        ),
+    return [
+        Claim(
+            f"mean interference of siblings at units where child and parent {word}",
+            "theory",
+            "close",
+            float(law.means[k]),
+            float(mode.isel(agrees=k).mean()),
+            2.0 * float(standard_error(mode.isel(agrees=k))),
+            "two standard errors",
+        )
+        for k, word in enumerate(("agree", "differ"))
+    ]
+
+
+def _flip_claims(dataset):
+    below = dataset.below
+    return [
+        Claim(
+            f"{name}: fraction of units that flip, against the two normal distributions",
+            "theory",
+            "close",
+            float(dataset.probability_below.sel(kind=name)),
+            float(below.sel(kind=name).mean()),
+            float(B1**2 * dataset.density.sel(kind=name).interp(grid=THRESHOLD))
+            + 2.0 * float(standard_error(below.sel(kind=name))),
+            "half the spacing of the values of a sum of signs, times the density there, and two standard errors",
+        )
+        for name in PULLS
+    ]
+
+
+def _pull_claims(below):
+    within, pulled, cancelled = (below.sel(kind=kind, drop=True) for kind in (WITHIN, PULLED, CANCELLED))
+    return [
+        beyond_chance("the pull b1 lets fewer units flip", "paper", within - pulled),
         beyond_chance(
             "the pull that cancels the mean of the siblings lets fewer flip than the pull b1",
             "theory",
-            below.sel(kind=PULLED, drop=True) - below.sel(kind=CANCELLED, drop=True),
+            pulled - cancelled,
         ),
+    ]
+
+
+def _between_claims(dataset):
+    """Width of the interference between classes: against that within, and by both formulas."""
+    variance = dataset.between_variance
+    exact, official = (float(dataset.between_theory.sel(formula=kind)) for kind in ("exact", "official"))
+    return [
         Claim(
             "interference between classes is much narrower than within the class (ratio of standard deviations)",
             "paper",
@@ -207,8 +226,8 @@ def claims(dataset: xr.Dataset) -> list[Claim]:
             "theory",
             "close",
             exact,
-            float(between.mean()),
-            2.0 * float(standard_error(between)),
+            float(variance.mean()),
+            2.0 * float(standard_error(variance)),
             "two standard errors",
         ),
         Claim(
@@ -216,24 +235,26 @@ def claims(dataset: xr.Dataset) -> list[Claim]:
             "earlier run",
             "close",
             EARLIER_RATIO,
-            float(between.mean()) / official,
-            0.05 + 2.0 * float(standard_error(between)) / official,
+            float(variance.mean()) / official,
+            0.05 + 2.0 * float(standard_error(variance)) / official,
             "rounding of their number, and two standard errors",
         ),
-        *(
-            Claim(
-                f"curves of the illustration, {name}: probability below -1",
-                "earlier run",
-                "close",
-                value,
-                float(dataset.drawn_below.sel(kind=name)),
-                5e-5,
-                "rounding of their number",
-            )
-            for name, value in THEORY_BELOW.items()
-        ),
     ]
-    return rows + (_comparisons(below, between) if dataset.attrs["scale"] == "paper" else [])
+
+
+def _drawn_claims(below):
+    return [
+        Claim(
+            f"curves of the illustration, {name}: probability below -1",
+            "earlier run",
+            "close",
+            value,
+            float(below.sel(kind=name)),
+            5e-5,
+            "rounding of their number",
+        )
+        for name, value in THEORY_BELOW.items()
+    ]
 
 
 def _comparisons(below, between):

@@ -78,12 +78,18 @@ def test_states_on_a_branch_are_interpolated():
     np.testing.assert_allclose(memory_branches._state_at(path, 0.5), [1.0, 1.5])
 
 
-def test_onset_is_where_the_exponent_passes_zero_last():
-    exponents = xr.DataArray(
-        [[0.1, -0.1, 0.3, 0.5], [-1.0, -1.0, -1.0, -1.0]], {"gain": [0.0, 1, 2, 3]}, ("network", "gain")
-    )
-    found = chaos.onset(xr.Dataset({"exponent": exponents}))
+def test_chaos_begins_where_the_exponent_passes_its_level_last():
+    exponents = chaos.CHAOTIC + np.array([[0.1, -0.1, 0.3, 0.5], [-1.0, -1.0, -1.0, -1.0]])
+    found = chaos.onset(xr.Dataset({"exponent": (("network", "gain"), exponents)}, {"gain": [0.0, 1, 2, 3]}))
     np.testing.assert_allclose(found, [1.25, np.nan])
+
+
+def test_the_linear_exponent_is_that_of_the_jacobian_at_rest():
+    part = chaos._exponents(Small(), 12, 0, 0.3)
+    rng = np.random.default_rng(Small().seed_for("studies/chaos/12/0"))
+    weights = rng.standard_normal((12, 12)) / np.sqrt(12)
+    assert part[2] == pytest.approx(np.linalg.eigvals(0.3 * weights - np.eye(12)).real.max(), rel=1e-9)  # rounding
+    assert part[0] == pytest.approx(part[2], abs=0.02)
 
 
 def test_the_kernel_is_the_equation():

@@ -1,4 +1,9 @@
-"""The transition to chaos of a random rate network at gain 1, by its largest Lyapunov exponent."""
+"""The transition to chaos of a random rate network at gain 1, by its largest Lyapunov exponent.
+
+Rest loses its stability where the gain times the largest real part of an eigenvalue of the weights is 1, which for many
+units is at gain 1. There networks of many units turn chaotic; those of few go through other fixed points and cycles,
+whose largest exponent is 0, before they do.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +18,9 @@ from assocmem.models.base import FunctionFlow
 from assocmem.papers.base import Claim, Experiment, Run
 from assocmem.plotting.style import colours, label_panels, make_figure, style
 
-GAINS = (0.5, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.35, 1.5, 1.75, 2.0)
+GAINS = (0.5, 0.7, 0.9, 1.0, 1.1, 1.2, 1.35, 1.5, 2.0)
 LINEAR = 0.02  # largest difference from the linear exponent below the transition
+CHAOTIC = 0.005  # exponents above are those of chaos: those of cycles are 0 to some 0.002
 
 
 @kernel
@@ -31,7 +37,7 @@ def random_rates(t, y, dy, weights_from, gain):
 
 def compute(run: Run) -> xr.Dataset:
     """Largest exponents (n_units, network, gain), and those of the equations linearised at 0."""
-    sizes, n_networks, gains = run.pick(((60,), 2, GAINS[1::3]), ((100, 200, 400), 8, GAINS))
+    sizes, n_networks, gains = run.pick(((60,), 2, (0.7, 1.0, 2.0)), ((100, 200, 400, 800), 6, GAINS))
     jobs = [(n, k, gain) for n in sizes for k in range(n_networks) for gain in gains]
     found = run.map(lambda job: _exponents(run, *job), jobs, label="networks")
     values = np.reshape(found, (len(sizes), n_networks, len(gains), 3))
@@ -58,15 +64,15 @@ def _exponents(run: Run, n_units: int, network: int, gain: float) -> tuple[float
 
 
 def onset(dataset: xr.Dataset) -> xr.DataArray:
-    """Gain (n_units, network) at which the exponent passes through 0 for the last time, between measured gains."""
+    """Gain (n_units, network) from which on the exponent is that of chaos, between measured gains; NaN for none."""
     gain = dataset.gain.values
 
     def crossing(exponents):
-        below = np.flatnonzero(exponents <= 0)
+        below = np.flatnonzero(exponents <= CHAOTIC)
         if below.size == 0 or below[-1] == gain.size - 1:
             return np.nan
         k = below[-1]
-        share = -exponents[k] / (exponents[k + 1] - exponents[k])
+        share = (CHAOTIC - exponents[k]) / (exponents[k + 1] - exponents[k])
         return gain[k] + share * (gain[k + 1] - gain[k])
 
     return xr.apply_ufunc(crossing, dataset.exponent, input_core_dims=[["gain"]], vectorize=True)
@@ -94,20 +100,31 @@ def plot(dataset: xr.Dataset) -> Figure:
 
 
 def claims(dataset: xr.Dataset) -> list[Claim]:
-    """Exact below the transition; chaos begins near gain 1, the nearer the more units there are."""
-    is_quiet = dataset.linear < -0.05  # nearer to 0 the fixed point is not reached within the transient
+    """Exact below the transition; above it chaos, which begins nearer to gain 1 the more units there are."""
+    is_quiet = dataset.linear < -0.05  # nearer to 0 rest is not reached within the transient
     gap = float(abs(dataset.exponent - dataset.linear).where(is_quiet).max())
-    statement = "below the transition the exponent is that of the equations linearised at 0, largest difference"
+    statement = "below the transition the exponent is that of the equations linearised at rest, largest difference"
     found = [Claim(statement, "theory", "at_most", LINEAR, gap, reason="transient", unit="1/tau")]
-    is_chaotic = dataset.exponent.sel(gain=slice(1.45, None))
-    share = float((is_chaotic > 0).mean())
-    statement = "share of networks that are chaotic at a gain of 1.5 or more (Sompolinsky et al. 1988: all, if large)"
-    found.append(Claim(statement, "other paper", "at_least", 0.9, share, reason="networks of few units may settle"))
-    if dataset.sizes["n_units"] > 1:
-        middle = float(onset(dataset).isel(n_units=-1).median())
-        statement = f"gain at which {int(dataset.n_units[-1])} units turn chaotic, median over networks"
-        found.append(Claim(statement, "other paper", "close", 1.0, middle, 0.1, "finite size: order N^(-1/2)"))
-    return found
+    largest = dataset.isel(n_units=-1)
+    n_units = int(largest.n_units)
+    at = float((largest.gain / (largest.linear + 1.0)).mean())
+    statement = f"gain at which rest loses its stability, {n_units} units, mean over networks"
+    found.append(Claim(statement, "theory", "close", 1.0, at, 2.0 / np.sqrt(n_units), "circular law, order N^(-1/2)"))
+    share = float((largest.exponent.sel(gain=2.0) > CHAOTIC).mean())
+    statement = (
+        f"share of networks of {n_units} units that are chaotic at gain 2 (Sompolinsky et al. 1988: all, if large)"
+    )
+    found.append(Claim(statement, "other paper", "at_least", 1.0, share))
+    return found + (_onset_claims(dataset) if dataset.sizes["n_units"] > 1 else [])
+
+
+def _onset_claims(dataset):
+    begins = onset(dataset).fillna(np.inf).median("network")  # later than all gains for networks that are never chaotic
+    steps = float(np.diff(begins.values).max())
+    statement = "from each size to the next, the median gain at which networks turn chaotic falls, largest change"
+    found = [Claim(statement, "other paper", "at_most", 0.0, steps, reason="it is 1 for many units")]
+    statement = f"gain at which {int(dataset.n_units[-1])} units turn chaotic, median over networks"
+    return [*found, Claim(statement, "other paper", "close", 1.0, float(begins[-1]), 0.1, "many units are meant")]
 
 
 EXPERIMENT = Experiment("chaos", "transition of a random rate network to chaos at gain 1", compute, plot, claims)

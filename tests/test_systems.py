@@ -82,7 +82,7 @@ def test_classical_is_the_couplings_written_out():
 def test_balanced_ei_is_the_trained_flow_from_rates_of_the_cue():
     system = systems.BalancedEISystem(low=4.0, high=14.0, duration=150.0, trains_recall=False)
     patterns = signs(3, 24)
-    cues = flipped(patterns, 3)
+    cues = np.concatenate([flipped(patterns, n) for n in (3, 8, 9, 10)])  # also on the borders of basins
     schedule = (Stage(100, stop_below=-4.0),)
     trained = train_balanced_ei(np.where(patterns > 0, 14.0, 4.0), n_inhibitory=12, seed=2, schedule=schedule)
     network, inhibitory = trained.model, trained.potentials.values[:, 24:].mean(axis=0)

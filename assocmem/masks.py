@@ -20,7 +20,7 @@ from assocmem.validation import check_boolean, check_finite, check_integer
 
 __all__ = ["FixedMask", "Mask", "RandomMask", "TopScores", "Window", "share_of"]
 
-_ROUNDING = 1e-9  # 0.2 * 15 is 3, also in binary
+_ROUNDING = 1e-9  # 0.29 * 100 is 29, also in binary
 
 
 def share_of(fraction: float, n_patterns: int | np.ndarray) -> np.ndarray:

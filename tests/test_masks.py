@@ -79,6 +79,7 @@ def test_fixed_masks_by_numbers_and_by_booleans():
 
 def test_shares_of_patterns_are_rounded_down_but_not_by_binary_fractions():
     assert [share_of(0.2, n) for n in (4, 5, 15, 16)] == [1, 1, 3, 3]
+    assert share_of(0.29, 100) == 29  # not the 28.999999999999996 of floating point
     assert TopScores(fraction=0.2).k(4) == 1
     assert TopScores(fraction=0.2).k(15) == 3
     assert TopScores(count=7).k(15) == 7

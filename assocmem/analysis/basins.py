@@ -164,11 +164,13 @@ def basin_radius(
     """
     patterns = _matrix("patterns", patterns)
     _check_radius(largest, probability, n_cues, n_bisections, seed, progress)
-    draws = np.random.default_rng(seed).random((len(patterns), n_cues, patterns.shape[1]))
+    # what a system draws must not be what corrupted its cues
+    of_draws, of_system = np.random.SeedSequence(seed).generate_state(2)
+    draws = np.random.default_rng(of_draws).random((len(patterns), n_cues, patterns.shape[1]))
 
     def fraction_at(strengths):
         cues = np.stack([corruption(p[None], s, d) for p, s, d in zip(patterns, strengths, draws, strict=True)])
-        states = _settled(settle, cues.reshape(-1, patterns.shape[1]), seed)
+        states = _settled(settle, cues.reshape(-1, patterns.shape[1]), int(of_system))
         criteria = overlap_criterion() if criterion is None else criterion
         return criteria.is_met(states, np.repeat(patterns, n_cues, axis=0)).reshape(len(patterns), n_cues).mean(axis=1)
 
@@ -271,6 +273,8 @@ def _matrix(name, values):
     array = labelled_array(name, values)
     if array.ndim != 2 or array.size == 0:
         raise ValueError(f"{name} must be a matrix (pattern, unit), got shape {array.shape}")
+    if not np.all(np.isfinite(array)):
+        raise ValueError(f"{name} must be finite, got {np.count_nonzero(~np.isfinite(array))} other values")
     return array
 
 

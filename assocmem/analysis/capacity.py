@@ -52,7 +52,8 @@ def overlap_criterion(least: float = 0.95) -> Criterion:
 
     def is_met(states, patterns):
         norms = np.linalg.norm(states, axis=1) * np.linalg.norm(patterns, axis=1)
-        return (np.einsum("cu,cu->c", states, patterns) >= least * norms - 1e-12) & (norms > 0)
+        products = np.einsum("cu,cu->c", states, patterns)
+        return (products >= least * norms * (1 - 1e-12)) & (norms > 0)  # rounding of a state that is the pattern
 
     return Criterion(f"cosine with the pattern at least {least:g}", is_met)
 
@@ -111,6 +112,8 @@ def capacity_curve(
         If an argument is of the wrong type or out of its range, or `recall` returns states of another shape.
     """
     criterion = overlap_criterion() if criterion is None else criterion
+    if not isinstance(criterion, Criterion):
+        raise TypeError(f"criterion must be a Criterion, such as overlap_criterion(0.9), got {criterion!r}")
     _check_curve(n_patterns, n_cues, width, fewest_sets, most_sets, seed, progress)
     counts = np.full((2, len(n_patterns), most_sets), np.nan)
     found = np.empty((4, len(n_patterns)))
@@ -119,8 +122,10 @@ def capacity_curve(
     for row, number in enumerate(n_patterns):
         for repeat in range(most_sets):
             seeds = np.random.SeedSequence(seed, spawn_key=(int(number), repeat)).generate_state(3)
-            patterns = np.asarray(make_patterns(int(number), int(seeds[0])))
+            patterns = _made("make_patterns", make_patterns(int(number), int(seeds[0])), int(number))
             cues = patterns if make_cues is None else np.asarray(make_cues(patterns, int(seeds[1])))
+            if cues.shape != patterns.shape:
+                raise ValueError(f"make_cues must give a cue for each pattern, {patterns.shape}, got {cues.shape}")
             is_met = _cued(recall, criterion, patterns, cues[:n_cues], int(seeds[2]))
             counts[:, row, repeat] = is_met.sum(), is_met.size
             n_units = patterns.shape[1]
@@ -133,6 +138,13 @@ def capacity_curve(
     return _labelled_curve(n_patterns, n_units, counts, found, criterion, seed)
 
 
+def _made(name, patterns, number):
+    array = np.asarray(patterns)
+    if array.ndim != 2 or len(array) != number:
+        raise ValueError(f"{name} must give {number} patterns (pattern, unit), got shape {array.shape}")
+    return array
+
+
 def _cued(recall, criterion, patterns, cues, seed):
     states = np.asarray(recall(patterns, cues, seed))
     if states.shape != cues.shape:
@@ -141,6 +153,8 @@ def _cued(recall, criterion, patterns, cues, seed):
 
 
 def _check_curve(n_patterns, n_cues, width, fewest_sets, most_sets, seed, progress):
+    if np.ndim(n_patterns) != 1:
+        raise TypeError(f"n_patterns must be a sequence of numbers, got {n_patterns!r}")
     for number in n_patterns:
         check_integer("n_patterns", number, 1)
     if len(n_patterns) == 0 or np.any(np.diff(n_patterns) <= 0):
@@ -177,7 +191,9 @@ def capacity_threshold(
 
     .. math:: p(\alpha) = 1 / (1 + e^{(\alpha - \alpha_c) / s})
 
-    by maximum likelihood; errors by drawing sets of patterns anew.
+    by maximum likelihood; errors by drawing sets of patterns anew, of n sets n - 1, so that few sets do not seem to
+    vary less than they do (Rao & Wu, 1988, J. Am. Stat. Assoc. 83). Where all is retrieved up to a load and nothing
+    from the next one on, the threshold is anywhere between the two with equal chances.
 
     Parameters
     ----------
@@ -194,7 +210,8 @@ def capacity_threshold(
     -------
     Dataset
         `threshold` and `slope_width` (s), with `threshold_error` and `slope_width_error`, standard deviations over the
-        draws; `threshold_draws` (draw). The scale is in attrs.
+        draws, NaN if there is but one set at a load where sets could differ; `threshold_draws` (draw). The scale is in
+        attrs.
 
     Raises
     ------
@@ -211,26 +228,45 @@ def capacity_threshold(
     if not retrieved.min() < probability < retrieved.max():
         limits = f"{retrieved.min():.3g} to {retrieved.max():.3g}"
         raise ValueError(f"curve must pass through the probability {probability:g}, got fractions from {limits}")
-    successes, trials = curve.n_retrieved.values, curve.n_cued.values
-    whole = _logistic_fit(load, np.nansum(successes, axis=1), np.nansum(trials, axis=1))
-    rng, draws = np.random.default_rng(seed), []
-    for _ in range(n_bootstrap):
-        picked = [rng.integers(0, n, n) for n in curve.n_sets.values]
-        sums = [[row[p].sum() for row, p in zip(part, picked, strict=True)] for part in (successes, trials)]
-        draws.append(_logistic_fit(load, *np.array(sums), near=whole))
-    shift = np.log(1 / probability - 1)
-    draws = np.array(draws)
-    thresholds = draws[:, 0] + draws[:, 1] * shift
+    rng = np.random.default_rng(seed)
+    if np.all((retrieved == 0) | (retrieved == 1)):
+        middle, thresholds = _jump(load, retrieved, rng, n_bootstrap)
+        fits = np.zeros((n_bootstrap + 1, 2))
+        thresholds = np.concatenate([[middle], thresholds])
+    else:
+        fits = _bootstrap(load, curve, rng, n_bootstrap)
+        thresholds = fits[:, 0] + fits[:, 1] * np.log(1 / probability - 1)
     values = {
-        "threshold": whole[0] + whole[1] * shift,
-        "threshold_error": thresholds.std(ddof=1),
-        "slope_width": whole[1],
-        "slope_width_error": draws[:, 1].std(ddof=1),
+        "threshold": thresholds[0],
+        "threshold_error": thresholds[1:].std(ddof=1),
+        "slope_width": fits[0, 1],
+        "slope_width_error": fits[1:, 1].std(ddof=1),
     }
     data = {name: ((), value, {"units": SCALES[scale]}) for name, value in values.items()}
-    data["threshold_draws"] = ("draw", thresholds, {"units": SCALES[scale]})
+    data["threshold_draws"] = ("draw", thresholds[1:], {"units": SCALES[scale]})
     attrs = {name: curve.attrs[name] for name in ("criterion", "n_units")}
     return xr.Dataset(data, {"draw": np.arange(n_bootstrap)}, attrs | {"probability": probability, "scale": scale})
+
+
+def _jump(load, retrieved, rng, n_draws):
+    """Middle, and draws from between, the last load at which all is retrieved and the first at which nothing is."""
+    low, high = load[np.flatnonzero(retrieved == 1)[-1]], load[np.flatnonzero(retrieved == 0)[0]]
+    low, high = min(low, high), max(low, high)
+    return (low + high) / 2, rng.uniform(low, high, n_draws)
+
+
+def _bootstrap(load, curve, rng, n_draws):
+    """(midpoint, width) of the fit to all sets, and then to draws of them."""
+    successes, trials, n_sets = curve.n_retrieved.values, curve.n_cued.values, curve.n_sets.values
+    whole = _logistic_fit(load, np.nansum(successes, axis=1), np.nansum(trials, axis=1))
+    if np.any(n_sets < 2):
+        return np.array([whole] + n_draws * [(np.nan, np.nan)])
+    fits = [whole]
+    for _ in range(n_draws):
+        picked = [rng.integers(0, n, n - 1) for n in n_sets]
+        sums = [[row[p].sum() for row, p in zip(part, picked, strict=True)] for part in (successes, trials)]
+        fits.append(_logistic_fit(load, *np.array(sums), near=whole))
+    return np.array(fits)
 
 
 def load_of(curve: xr.Dataset, scale: str) -> np.ndarray:
@@ -290,30 +326,40 @@ def extrapolated_capacity(thresholds: Sequence[xr.Dataset], *, exponent: float =
     Raises
     ------
     TypeError, ValueError
-        If there are fewer than two sizes, sizes are equal, scales differ, or the exponent is out of range.
+        If there are fewer than two sizes, sizes are equal, scales, probabilities or numbers of draws differ, an error
+        is unknown or 0, or the exponent is out of range.
     """
     check_positive("exponent", exponent)
     sizes = np.array([found.attrs["n_units"] for found in thresholds])
     if len(sizes) < 2 or np.unique(sizes).size < len(sizes):
         raise ValueError(f"thresholds must be of two or more different sizes, got {sizes.tolist()}")
-    scales = sorted({found.attrs["scale"] for found in thresholds})
-    if len(scales) > 1:
-        raise ValueError(f"thresholds must be on one scale, got {' and '.join(scales)}")
+    scale = _in_common("scale", [found.attrs["scale"] for found in thresholds])
+    _in_common("probability", [found.attrs["probability"] for found in thresholds])
+    _in_common("number of draws", [found.sizes["draw"] for found in thresholds])
     values, errors = (
         np.array([float(found[name]) for found in thresholds]) for name in ("threshold", "threshold_error")
     )
-    errors = np.maximum(errors, 1e-12)
+    if not np.all(errors > 0):
+        raise ValueError(f"thresholds must have errors > 0, from two or more sets at each load, got {errors}")
     design = np.stack([np.ones(len(sizes)), sizes.astype(float) ** -exponent], axis=1) / errors[:, None]
     draws = np.stack([found.threshold_draws.values for found in thresholds]) / errors[:, None]
     limit, amplitude = np.linalg.lstsq(design, values / errors)[0]
     spread = np.linalg.lstsq(design, draws)[0][0].std(ddof=1)
     residual = values / errors - design @ [limit, amplitude]
     freedom = len(sizes) - 2
-    units = {"units": SCALES[scales[0]]}
+    units = {"units": SCALES[scale]}
     data = {"capacity": limit, "capacity_error": spread, "amplitude": amplitude}
     data = {name: ((), value, units) for name, value in data.items()}
     data["chi_square"] = ((), residual @ residual / freedom if freedom else np.nan, {"units": "1"})
     data["threshold"] = ("n_units", values, units)
     data["threshold_error"] = ("n_units", errors, units)
-    attrs = {"exponent": exponent, "scale": scales[0]}
+    attrs = {"exponent": exponent, "scale": scale}
     return xr.Dataset(data, {"n_units": ("n_units", sizes, {"units": "1"})}, attrs)
+
+
+def _in_common(name, values):
+    if len(set(values)) > 1:
+        raise ValueError(
+            f"thresholds must have one {name} in common, got {' and '.join(map(str, sorted(set(values))))}"
+        )
+    return values[0]

@@ -2,6 +2,7 @@
 
 import numpy as np
 from scipy.stats import norm
+from scipy.stats import t as student
 
 from assocmem.validation import check_finite, real_array
 
@@ -26,12 +27,10 @@ def wilson_interval(n_successes, n_trials, *, confidence: float = 0.95) -> tuple
     ----------
     Wilson (1927), J. Am. Stat. Assoc. 22; Brown, Cai & DasGupta (2001), Statistical Science 16.
     """
-    successes, trials = (real_array(n, v) for n, v in (("n_successes", n_successes), ("n_trials", n_trials)))
+    successes, trials = _counts(n_successes, n_trials)
     check_finite("confidence", confidence)
     if not 0 < confidence < 1:
         raise ValueError(f"confidence must be in (0, 1), got {confidence}")
-    if np.any(successes < 0) or np.any(successes > trials):
-        raise ValueError(f"n_successes must be from 0 to n_trials, got {successes} of {trials}")
     square = norm.isf((1 - confidence) / 2) ** 2
     rate = np.divide(successes, trials, out=np.full(np.broadcast(successes, trials).shape, 0.5), where=trials > 0)
     centre = (trials * rate + square / 2) / (trials + square)
@@ -45,8 +44,9 @@ def grouped_proportion(
     """(fraction, low, high, effective number of trials) of successes in groups whose trials resemble each other.
 
     Trials of one network are not independent: its patterns are all retrieved or none, to a degree. Their number is
-    divided by the ratio of the variance between groups to that of independent trials, if that is above 1. Groups
-    without any variance count as one trial each.
+    divided by the ratio of the variance between groups to that of independent trials, if that is above 1, and by the
+    square of the ratio of Student's t to the normal quantile, as few groups tell little of the variance between them.
+    Groups without any variance count as one trial each.
 
     Parameters
     ----------
@@ -56,13 +56,13 @@ def grouped_proportion(
     Raises
     ------
     TypeError, ValueError
-        As `wilson_interval`, or if there is no trial.
+        As `wilson_interval`, for each group, or if there is no trial.
 
     References
     ----------
     Korn & Graubard (1998), Survey Methodology 24: Wilson's interval with an effective sample size.
     """
-    successes, trials = (real_array(n, v) for n, v in (("n_successes", n_successes), ("n_trials", n_trials)))
+    successes, trials = _counts(n_successes, n_trials)
     total = trials.sum()
     if not total > 0:
         raise ValueError(f"n_trials must have a sum > 0, got {total}")
@@ -71,6 +71,15 @@ def grouped_proportion(
         effective = float(n_groups)
     else:
         between = np.sum((successes - rate * trials) ** 2) * n_groups / (n_groups - 1) / total**2
-        effective = float(min(total, rate * (1 - rate) / between)) if between > 0 else float(total)
+        independent = min(total, rate * (1 - rate) / between) if between > 0 else total
+        half = (1 - confidence) / 2
+        effective = float(independent * (norm.isf(half) / student.isf(half, n_groups - 1)) ** 2)
     low, high = wilson_interval(rate * effective, effective, confidence=confidence)
     return float(rate), float(low), float(high), effective
+
+
+def _counts(n_successes, n_trials) -> tuple[np.ndarray, np.ndarray]:
+    successes, trials = (real_array(n, v) for n, v in (("n_successes", n_successes), ("n_trials", n_trials)))
+    if np.any(successes < 0) or np.any(successes > trials):
+        raise ValueError(f"n_successes must be from 0 to n_trials, got {successes} of {trials}")
+    return successes, trials

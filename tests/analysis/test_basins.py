@@ -159,3 +159,18 @@ def test_the_first_of_several_patterns_is_reached():
 def test_bad_arguments_are_refused(call, message):
     with pytest.raises((TypeError, ValueError), match=message):
         call()
+
+
+def test_what_a_system_draws_is_not_what_corrupted_its_cues():
+    patterns = np.where(np.random.default_rng(0).random((3, 40)) < 0.5, -1.0, 1.0)
+
+    def undo(states, seed):  # no memory at all: it flips what a seed of the corruption would have flipped
+        return np.where(np.random.default_rng(seed).random(states.shape) < 0.3, -states, states)
+
+    found = basin_radius(undo, patterns, corruption=sign_flip_corruption, largest=0.3, n_cues=20)
+    assert float(found.retrieved.max()) < 0.5
+
+
+def test_patterns_that_are_not_finite_are_refused():
+    with pytest.raises(ValueError, match="patterns must be finite, got 1 other values"):
+        basin_radius(lambda states, seed: states, np.array([[1.0, np.nan]]), largest=1.0)

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 import xarray as xr
-from scipy.stats import binomtest
+from scipy.stats import binomtest, norm
+from scipy.stats import t as student
 
 from assocmem.analysis.capacity import (
     Criterion,
@@ -38,19 +39,26 @@ def test_independent_trials_in_groups_count_nearly_in_full():
 def test_groups_that_succeed_or_fail_as_a_whole_count_as_one_trial_each():
     successes = np.repeat([0, 50], [60, 40])
     rate, low, high, effective = grouped_proportion(successes, np.full(100, 50))
-    assert effective == pytest.approx(99, rel=0.02)
-    np.testing.assert_allclose([low, high], wilson_interval(40, 100), atol=0.002)
+    # of 99 free differences, by the 1 % that Student's t is wider
+    assert effective == pytest.approx(99 * (norm.isf(0.025) / student.isf(0.025, 99)) ** 2, rel=0.005)
+    np.testing.assert_allclose([low, high], wilson_interval(0.4 * effective, effective), atol=1e-12)
     assert grouped_proportion(np.full(7, 50), np.full(7, 50))[3] == 7
 
 
-def test_grouped_intervals_cover():
+@pytest.mark.parametrize("n_groups", [3, 5, 30])
+def test_grouped_intervals_cover(n_groups):
     rng = np.random.default_rng(1)
     covered = 0
     for _ in range(400):
-        rates = rng.beta(3, 2, 30)
-        _, low, high, _ = grouped_proportion(rng.binomial(20, rates), np.full(30, 20))
+        rates = rng.beta(3, 2, n_groups)
+        _, low, high, _ = grouped_proportion(rng.binomial(20, rates), np.full(n_groups, 20))
         covered += low <= 0.6 <= high
     assert covered / 400 > 0.95 - 4 * np.sqrt(0.95 * 0.05 / 400)
+
+
+def test_groups_are_checked_one_by_one():
+    with pytest.raises(ValueError, match="n_successes must be from 0 to n_trials"):
+        grouped_proportion([3, 0], [1, 5])
 
 
 def signs(n_units):
@@ -113,13 +121,15 @@ def test_more_sets_are_made_only_where_they_are_needed():
     assert np.count_nonzero(np.isfinite(curve.n_retrieved), axis=1).tolist() == curve.n_sets.values.tolist()
 
 
-def test_extrapolation_finds_the_limit_of_thresholds():
-    def threshold(n_units):
-        draws = 0.14 + 2.0 / n_units + 0.001 * np.random.default_rng(n_units).standard_normal(100)
-        values = {"threshold": 0.14 + 2.0 / n_units, "threshold_error": 0.001, "threshold_draws": ("draw", draws)}
-        return xr.Dataset(values, attrs={"n_units": n_units, "scale": "linear"})
+def made_threshold(n_units, **attrs):
+    """A threshold of 0.14 + 2 / N with an error of 0.001."""
+    draws = 0.14 + 2.0 / n_units + 0.001 * np.random.default_rng(n_units).standard_normal(100)
+    values = {"threshold": 0.14 + 2.0 / n_units, "threshold_error": 0.001, "threshold_draws": ("draw", draws)}
+    return xr.Dataset(values, attrs={"n_units": n_units, "scale": "linear", "probability": 0.5, **attrs})
 
-    found = extrapolated_capacity([threshold(n) for n in (50, 100, 200, 400)])
+
+def test_extrapolation_finds_the_limit_of_thresholds():
+    found = extrapolated_capacity([made_threshold(n) for n in (50, 100, 200, 400)])
     assert float(found.capacity) == pytest.approx(0.14, abs=1e-12)
     assert float(found.amplitude) == pytest.approx(2.0, abs=1e-9)
     # of the intercept of a line, from four values with an error of 0.001
@@ -186,8 +196,8 @@ def test_bad_arguments_of_fits_are_refused():
         capacity_threshold(curve, probability=1.0)
     with pytest.raises(ValueError, match="scale must be one of linear, log, got 'cubic'"):
         capacity_threshold(curve, scale="cubic")
-    mixed = [xr.Dataset(attrs={"n_units": n, "scale": scale}) for n, scale in ((5, "linear"), (6, "log"))]
-    with pytest.raises(ValueError, match="thresholds must be on one scale, got linear and log"):
+    mixed = [made_threshold(n, scale=scale) for n, scale in ((5, "linear"), (6, "log"))]
+    with pytest.raises(ValueError, match="thresholds must have one scale in common, got linear and log"):
         extrapolated_capacity(mixed)
     with pytest.raises(ValueError, match="thresholds must be of two or more different sizes"):
         extrapolated_capacity([])
@@ -204,3 +214,86 @@ def test_bad_arguments_of_fits_are_refused():
 def test_a_state_of_zeros_is_no_pattern():
     criterion = overlap_criterion(0.5)
     np.testing.assert_array_equal(criterion.is_met(np.zeros((1, 4)), np.ones((1, 4))), [False])
+
+
+def varying(beta_a, beta_b):
+    """A system that retrieves the patterns of a set with a probability that varies between sets."""
+
+    def recall(patterns, cues, seed):
+        rng = np.random.default_rng(seed)
+        is_right = rng.random(len(cues)) < rng.beta(beta_a, beta_b)
+        return np.where(is_right[:, None], cues, -cues)
+
+    return recall
+
+
+def test_intervals_of_curves_that_stop_early_cover():
+    settings = {"make_patterns": signs(2), "fewest_sets": 4, "width": 0.1}
+    curves = [capacity_curve(varying(8.0, 0.8), [32], seed=seed, **settings) for seed in range(150)]
+    covered = np.mean([float(c.low[0]) <= 8.0 / 8.8 <= float(c.high[0]) for c in curves])
+    assert np.mean([c.sizes["set"] for c in curves]) < 12  # they do stop early
+    assert covered > 0.95 - 3 * np.sqrt(0.95 * 0.05 / 150)
+
+
+def test_errors_of_thresholds_from_few_sets_are_not_too_small():
+    def one(seed):
+        midpoint = 20.0
+
+        def recall(patterns, cues, run_seed):
+            rng = np.random.default_rng(run_seed)
+            shift = 3.0 * rng.standard_normal()  # of the whole set
+            is_right = rng.random(len(cues)) < 1 / (1 + np.exp((len(patterns) - midpoint - shift) / 3.0))
+            return np.where(is_right[:, None], cues, -cues)
+
+        curve = capacity_curve(
+            recall, [8, 14, 20, 26, 32], make_patterns=signs(10), fewest_sets=4, most_sets=4, seed=seed
+        )
+        found = capacity_threshold(curve, n_bootstrap=40, seed=seed)
+        return (float(found.threshold) - 2.0) / float(found.threshold_error)
+
+    spread = np.std([one(seed) for seed in range(40)])
+    assert 0.6 < spread < 1.5  # 1 but for few sets, and for 40 curves whose spread scatters by 11 %
+
+
+def test_a_single_set_gives_no_error_and_no_extrapolation():
+    settings = {"make_patterns": signs(10), "fewest_sets": 1, "most_sets": 1}
+    curve = capacity_curve(made_up(10, 2.0, 0.8), [5, 10, 20, 30, 40], **settings)
+    found = capacity_threshold(curve, n_bootstrap=100)
+    assert np.isfinite(found.threshold) and np.isnan(found.threshold_error)
+    with pytest.raises(ValueError, match="thresholds must have errors > 0, from two or more sets"):
+        extrapolated_capacity([found, made_threshold(50)])
+
+
+def test_a_jump_is_known_to_the_gap_between_loads():
+    curve = capacity_curve(made_up(10, 2.0, 0.01), [5, 10, 30, 40], make_patterns=signs(10), most_sets=4)
+    found = capacity_threshold(curve)
+    assert float(found.threshold) == 2.0
+    assert float(found.threshold_error) == pytest.approx(2.0 / np.sqrt(12), rel=0.1)  # 200 draws, uniform from 1 to 3
+
+
+def test_noise_of_any_size_is_no_pattern():
+    patterns = signs(40)(30, 0)
+    noise = np.exp(-35) * np.random.default_rng(1).standard_normal(patterns.shape)
+    assert not overlap_criterion(0.9).is_met(noise, patterns).any()
+    assert overlap_criterion(1.0).is_met(1e-30 * patterns, patterns).all()
+
+
+@pytest.mark.parametrize(
+    ("settings", "kind", "message"),
+    [
+        ({"criterion": 0.9}, TypeError, "criterion must be a Criterion"),
+        ({"make_patterns": lambda n, seed: np.ones(5)}, ValueError, "make_patterns must give 4 patterns"),
+        ({"make_patterns": lambda n, seed: np.ones((3, 5))}, ValueError, "make_patterns must give 4 patterns"),
+        ({"make_cues": lambda p, seed: np.ones((9, 5))}, ValueError, "make_cues must give a cue for each pattern"),
+    ],
+    ids=["criterion", "vector", "count", "cues"],
+)
+def test_what_a_curve_is_made_of_is_checked(settings, kind, message):
+    arguments = {"make_patterns": lambda n, seed: np.ones((n, 5)), **settings}
+    with pytest.raises(kind, match=message):
+        capacity_curve(lambda patterns, cues, seed: cues, [4], **arguments)
+
+
+def test_thresholds_must_be_of_the_same_kind():
+    with pytest.raises(ValueError, match="thresholds must have one probability in common, got 0.5 and 0.9"):
+        extrapolated_capacity([made_threshold(50), made_threshold(60, probability=0.9)])

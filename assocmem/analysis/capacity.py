@@ -85,8 +85,9 @@ def capacity_curve(
         ``lambda patterns, cues, seed: Model(patterns).retrieve(cues, steps=50).state.values``.
     n_patterns : sequence of int, >= 1, increasing
     make_patterns : function (n_patterns, seed) -> patterns (pattern, unit)
-    make_cues : function (patterns, seed) -> cues (pattern, unit), optional
-        The patterns themselves if None: are they stable?
+    make_cues : function (patterns, seed) -> cues (cue, unit), optional
+        Cue i is one of pattern i; there may be fewer cues than patterns. The patterns themselves if None: are they
+        stable?
     criterion : Criterion, optional
         A cosine of at least 0.95 if None.
     n_cues : int, >= 1, optional
@@ -124,8 +125,10 @@ def capacity_curve(
             seeds = np.random.SeedSequence(seed, spawn_key=(int(number), repeat)).generate_state(3)
             patterns = _made("make_patterns", make_patterns(int(number), int(seeds[0])), int(number))
             cues = patterns if make_cues is None else np.asarray(make_cues(patterns, int(seeds[1])))
-            if cues.shape != patterns.shape:
-                raise ValueError(f"make_cues must give a cue for each pattern, {patterns.shape}, got {cues.shape}")
+            if cues.ndim != 2 or not 0 < len(cues) <= number or cues.shape[1] != patterns.shape[1]:
+                raise ValueError(
+                    f"make_cues must give at most one cue for each of the patterns {patterns.shape}, got {cues.shape}"
+                )
             is_met = _cued(recall, criterion, patterns, cues[:n_cues], int(seeds[2]))
             counts[:, row, repeat] = is_met.sum(), is_met.size
             n_units = patterns.shape[1]

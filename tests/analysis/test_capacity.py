@@ -284,7 +284,7 @@ def test_noise_of_any_size_is_no_pattern():
         ({"criterion": 0.9}, TypeError, "criterion must be a Criterion"),
         ({"make_patterns": lambda n, seed: np.ones(5)}, ValueError, "make_patterns must give 4 patterns"),
         ({"make_patterns": lambda n, seed: np.ones((3, 5))}, ValueError, "make_patterns must give 4 patterns"),
-        ({"make_cues": lambda p, seed: np.ones((9, 5))}, ValueError, "make_cues must give a cue for each pattern"),
+        ({"make_cues": lambda p, seed: np.ones((9, 5))}, ValueError, "make_cues must give at most one cue for each"),
     ],
     ids=["criterion", "vector", "count", "cues"],
 )

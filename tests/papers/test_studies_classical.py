@@ -124,7 +124,7 @@ def made_up_thresholds(exponent):
     for n_units, row in zip((100, 400, 1600, 6400), draws, strict=True):
         value = 0.138 + 0.8 * n_units**-exponent
         data = {"threshold": value, "threshold_error": 1e-4, "threshold_draws": ("draw", value + row)}
-        yield xr.Dataset(data, attrs={"n_units": n_units, "scale": "linear"})
+        yield xr.Dataset(data, attrs={"n_units": n_units, "scale": "linear", "probability": 0.5})
 
 
 @pytest.mark.parametrize("exponent", [0.5, 1.0])

@@ -136,10 +136,10 @@ def test_the_exponent_that_made_thresholds_is_the_likely_one(exponent):
 
 
 def capacity_dataset(limit):
-    coords = {"exponent": [0.4, 0.5, 0.6], "size": [100, 400, 1600]}
-    values = {"capacity": [limit - 0.01, limit, limit + 0.01], "capacity_error": [1e-3] * 3}
+    coords = {"exponent": [0.4, 0.5, 0.6, 0.7], "size": [100, 400, 1600]}
+    values = {"capacity": [limit - 0.01, limit, limit + 0.01, limit + 0.02], "capacity_error": [1e-3] * 4}
     data = {name: ("exponent", numbers) for name, numbers in values.items()}
-    return xr.Dataset(data | {"chi_square": ("exponent", [9.0, 1.0, 4.0])}, coords)
+    return xr.Dataset(data | {"chi_square": ("exponent", [9.0, 1.0, 4.0, 16.0])}, coords)
 
 
 def test_claims_of_the_capacity_depend_on_it():
@@ -149,11 +149,17 @@ def test_claims_of_the_capacity_depend_on_it():
     def verdicts(limit):
         return [claim.verdict == "reproduced" for claim in claims(limit)]
 
-    assert [claim.tolerance for claim in claims(0.138)] == pytest.approx([0.012, 0.012, 0.012, 0.002, 0.1])
+    # free exponent against three values, the exponent itself, and the exponent fixed; exponents 0.5 and 0.6 are likely
+    assert [claim.tolerance for claim in claims(0.138)] == pytest.approx([0.002, 0.012, 0.012, 0.0, 0.002])
     assert verdicts(0.138) == [True, True, True, True, True]
-    assert verdicts(0.142) == [True, True, True, False, True]
-    assert verdicts(0.120) == [False, False, False, False, True]
-    assert verdicts(0.160) == [False, False, False, False, True]
+    assert verdicts(0.142) == [False, False, True, True, False]
+    assert verdicts(0.120) == [False, False, False, True, False]
+    assert verdicts(0.160) == [False, False, False, True, False]
+
+
+def test_nothing_is_claimed_where_no_exponent_can_be_told_from_others():
+    dataset = capacity_dataset(0.138).assign(chi_square=("exponent", [1.0, 1.1, 1.2, 1.3]))
+    assert len(classical._capacity_claims(dataset)) == 1
 
 
 class KeepsByChance:

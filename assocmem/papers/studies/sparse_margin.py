@@ -299,7 +299,7 @@ def claims(dataset: xr.Dataset) -> list[Claim]:
             *("theory", "at_most", 0.0, float(away.max()), 3.0, f"three, for {away.size} curves"),
         ),
         Claim(
-            "log P of half retrieved by the Gumbel law on a sphere, largest difference from the exact law",
+            "law against law: log P of half retrieved, Gumbel law on a sphere and exact one, largest difference",
             *(
                 "theory",
                 "at_most",
@@ -310,7 +310,7 @@ def claims(dataset: xr.Dataset) -> list[Claim]:
             ),
         ),
         Claim(
-            "the Gumbel law of normal products gives too few patterns (largest difference of log P)",
+            "law against law: that of normal products gives too few patterns (largest difference of log P)",
             *("theory", "at_most", 0.0, float(dataset.normal_excess.max())),
         ),
         Claim(

@@ -15,8 +15,8 @@ from assocmem.validation import check_boolean, check_finite, check_integer, chec
 
 __all__ = ["follow_fixed_point"]
 
-REGULAR, FOLD, BRANCH, HOPF = range(4)
-_MEANINGS = {"flag_values": "0, 1, 2, 3", "flag_meanings": "regular fold branch hopf", "units": "1"}
+REGULAR, FOLD, BRANCH, HOPF, CUT_OFF = range(5)
+_MEANINGS = {"flag_values": "0, 1, 2, 3, 4", "flag_meanings": "regular fold branch hopf cut_off", "units": "1"}
 _NEWTON_STEPS, _BISECTIONS = 12, 40
 _GROWTH, _EASY = 1.3, 4  # the step grows after corrections of so few iterations
 _DIFFERENCE = 6e-6  # step of difference quotients: the cube root of the machine precision
@@ -63,7 +63,8 @@ def follow_fixed_point(
     Dataset
         Over point, in the order of the curve: `state` (point, unit), `parameter`, `branch` (0 for the first curve),
         `abscissa` (the largest real part of an eigenvalue of the Jacobian; stable where it is < 0), `n_unstable`, and
-        `kind` (0 regular, 1 fold, 2 branch point, 3 Hopf point), special points being located to 1e-8 of a step or so.
+        `kind` (0 regular, 1 fold, 2 branch point, 3 Hopf point, 4 where `most_points` cut the curve off), special
+        points being located to 1e-8 of a step or so. A closed curve ends where it began.
 
     Raises
     ------
@@ -82,7 +83,11 @@ def follow_fixed_point(
     check_finite("parameter", parameter)
     check_integer("most_points", most_points, 2)
     check_boolean("has_branches", has_branches)
-    if len(bounds) != 2 or not bounds[0] <= parameter <= bounds[1]:
+    if not isinstance(bounds, tuple | list) or len(bounds) != 2:
+        raise TypeError(f"bounds must be two numbers (low, high), got {bounds!r}")
+    for bound in bounds:
+        check_finite("bounds", bound)
+    if not bounds[0] <= parameter <= bounds[1]:
         raise ValueError(f"bounds must be (low, high) with the parameter {parameter} between them, got {bounds}")
     system = _System(velocity, jacobian, start.size, tol)
     first = system.corrected(np.append(start, parameter), np.append(np.zeros(start.size), 1.0))
@@ -186,8 +191,10 @@ class _Follower:
     def both_ways(self, x: np.ndarray, direction: np.ndarray | None) -> list[tuple[_Mark, int]]:
         """The curve through x, in both senses of its tangent or a direction, as points and their kinds."""
         sense = np.append(np.zeros(x.size - 1), 1.0) if direction is None else direction
-        forth, back = (self._one_way(x, sign * sense) for sign in (1.0, -1.0))
-        return back[:0:-1] + forth
+        forth = self._one_way(x, sense)
+        if len(forth) > 1 and np.array_equal(forth[0][0].x, forth[-1][0].x):  # a closed curve
+            return forth
+        return self._one_way(x, -sense)[:0:-1] + forth
 
     def crossing(self, curve: list[tuple[_Mark, int]]) -> list[list[tuple[_Mark, int]]]:
         """Curves through the branch points of a curve."""
@@ -227,9 +234,22 @@ class _Follower:
             if not self.bounds[0] <= new.x[-1] <= self.bounds[1]:
                 points += self._at_bound(last, new)
                 break
-            points += [*self._special(last, new), (new, REGULAR)]
+            points += self._special(last, new)
+            if self._is_closed(points, new, step):
+                return [*points, points[0]]
+            points.append((new, REGULAR))
             step = min(self.largest_step, step * _GROWTH) if found[1] <= _EASY else step / 1.5
+        if len(points) >= self.most_points:
+            points[-1] = (points[-1][0], CUT_OFF)
         return points
+
+    @staticmethod
+    def _is_closed(points: list[tuple[_Mark, int]], new: _Mark, step: float) -> bool:
+        """Whether the last step went past the first point, in the sense in which the curve left it."""
+        first, last = points[0][0], points[-1][0]
+        ahead, behind = first.x - last.x, new.x - first.x
+        is_near = max(np.linalg.norm(ahead), np.linalg.norm(behind)) < 1.5 * step
+        return len(points) > 4 and is_near and ahead @ first.tangent > 0 and behind @ first.tangent >= 0
 
     def _at_bound(self, last: _Mark, new: _Mark) -> list[tuple[_Mark, int]]:
         """The point at which the parameter reaches its bound."""

@@ -38,6 +38,7 @@ __all__ = [
 ]
 
 _DISCRETISATION = 18.4  # of an inverse Laplace transform, whose error is exp(-18.4) = 1e-8
+_LARGEST_LOG = 700.0  # of a number that is a float
 _TERMS, _AVERAGED = 40, 14  # of its alternating series, and how many partial sums are averaged
 
 
@@ -166,6 +167,8 @@ def typical_capacity(
         raise ValueError(f"probability must be at most that with two patterns, {largest:.3g}, got {probability}")
     while excess(most) > 0:
         most += 2.0
+        if most > _LARGEST_LOG:
+            raise ValueError(f"n_units must give a number of patterns below e^{_LARGEST_LOG:g}, got {n_units}")
     return float(np.exp(brentq(excess, fewest, most, xtol=1e-9)))
 
 

@@ -58,7 +58,7 @@ def lyapunov_exponents(
         the range in which growth is linear.
     displacement : float, > 0
         Length of the displacements, as a part of the norm of the state (of 1 where that is less). Exponents have a
-        relative error of this order.
+        relative error of this order, if it is small against the states: give less where states are far below 1.
     seed : int, >= 0
         Of the first directions.
     progress : bool

@@ -89,3 +89,27 @@ def test_a_rate_unit_with_feedback_is_bistable_between_its_folds():
 def test_bad_arguments_are_refused(arguments, settings, message):
     with pytest.raises(ValueError, match=message):
         follow_fixed_point(lambda y, p: (p - y**2)[:1], *arguments, **{"bounds": (-1.0, 2.0), **settings})
+
+
+def test_a_closed_curve_is_followed_once():
+    found = follow_fixed_point(lambda y, p: 1.0 - y**2 - p**2, np.array([1.0]), 0.0, bounds=(-2.0, 2.0), step=0.1)
+    np.testing.assert_allclose(found.state[:, 0] ** 2 + found.parameter**2, 1.0, atol=1e-9)
+    angles = np.unwrap(np.arctan2(found.state[:, 0], found.parameter))
+    assert abs(angles[-1] - angles[0]) == pytest.approx(2 * np.pi)
+    assert np.all(np.diff(angles) < 0) or np.all(np.diff(angles) > 0)
+    assert np.count_nonzero(found.kind == 1) == 2
+    np.testing.assert_allclose(np.abs(found.parameter[found.kind == 1]), 1.0, atol=1e-6)
+
+
+def test_curves_that_are_cut_off_say_so():
+    settings = {"bounds": (-10.0, 10.0), "step": 0.1, "largest_step": 0.1, "most_points": 5}
+    found = follow_fixed_point(lambda y, p: p - y, np.zeros(1), 0.0, **settings)
+    np.testing.assert_array_equal(found.kind, [4, 0, 0, 0, 0, 0, 0, 0, 4])
+    whole = follow_fixed_point(lambda y, p: p - y, np.zeros(1), 0.0, bounds=(-0.2, 0.2), step=0.1)
+    assert not np.any(whole.kind == 4)
+
+
+@pytest.mark.parametrize("bounds", [5, "ab", (1.0,)], ids=str)
+def test_bounds_must_be_two_numbers(bounds):
+    with pytest.raises(TypeError, match="bounds must be"):
+        follow_fixed_point(lambda y, p: p - y, np.zeros(1), 0.0, bounds=bounds)

@@ -122,7 +122,7 @@ def claims(dataset: xr.Dataset) -> list[Claim]:
         part = dataset.sel(side=side)
         share = float((part.distance_near < TOLERANCE).mean())
         found.append(Claim(f"{side} end: share of {near}", "theory", "at_least", 1.0, share, reason=reason))
-        is_end = part.end_kind > 0  # a branch that goes on beyond the bounds has no end to be seen
+        is_end = part.end_kind.isin((1, 2, 3))  # a branch that goes on beyond the bounds has no end to be seen
         share = float((part.distance_beyond > TOLERANCE).where(is_end).mean())
         found.append(Claim(f"{side} end: share of {beyond}", "theory", "at_least", 1.0, share, reason=reason))
     at_memory = dataset.isel(point=dataset.to_memory.argmin("point"))

@@ -6,6 +6,7 @@ import base64
 import html
 import io
 import platform
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ from assocmem.scan import load_scan
 
 __all__ = ["scan_report", "write_scan_report"]
 
-_MOST_FIGURES, _MOST_FAILURES = 40, 50
+_MOST_FIGURES, _MOST_FAILURES, _MOST_WORDS = 40, 50, 20
 _RECORDS = ("status", "error", "seconds")
 _CSS = """
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color: #222; }
@@ -98,17 +99,33 @@ def _summary(result):
 
 
 def _figures(result):
-    own = [str(n) for n, a in result.data_vars.items() if n not in _RECORDS and a.dtype.kind in "biuf"]
-    shown, left = [], []
-    for name in own:
-        dims = [dim for dim in result[name].dims if dim != "repeat"]
-        is_number = set(result[name].dims) <= set(result.status.dims)
-        (shown if is_number and 1 <= len(dims) <= 2 else left).append(name)
-    page = "".join(f'<figure><img alt="{_text(n)}" src="{_png(result, n)}"></figure>' for n in shown[:_MOST_FIGURES])
-    if left or shown[_MOST_FIGURES:]:
-        sizes = {name: dict(result[name].sizes) for name in left + shown[_MOST_FIGURES:]}
-        page += "<p>Not drawn:</p>" + _table(sizes.items(), ("result", "sizes"))
+    shown, words, left = [], [], []
+    for name in (str(name) for name in result.data_vars if name not in _RECORDS):
+        is_inside = set(result[name].dims) <= set(result.status.dims)
+        is_flat = 1 <= len(set(result[name].dims) - {"repeat"}) <= 2
+        if is_inside and result[name].dtype.kind in "UOT":
+            words.append(name)
+        elif is_inside and is_flat and result[name].dtype.kind in "biuf" and len(shown) < _MOST_FIGURES:
+            shown.append(name)
+        else:
+            left.append(name)
+    page = "".join(f'<figure><img alt="{_text(n)}" src="{_png(result, n)}"></figure>' for n in shown)
+    if words:
+        page += _table(_counts(result, words), ("result", "word", "points"))
+    if left:
+        rows = [(name, result[name].dtype, dict(result[name].sizes)) for name in left]
+        page += "<p>Not drawn:</p>" + _table(rows, ("result", "type", "sizes"))
     return page or "<p>None.</p>"
+
+
+def _counts(result, names):
+    """How many finished points have which word, the most frequent first."""
+    for name in names:
+        values = result[name].values[result.status.values == 0]
+        counts = Counter(str(value) for value in values).most_common()
+        yield from ((name, word, count) for word, count in counts[:_MOST_WORDS])
+        if more := counts[_MOST_WORDS:]:
+            yield name, f"{len(more)} others", sum(count for _, count in more)
 
 
 def _png(result, name):
@@ -124,7 +141,7 @@ def _parameters(result):
     rows = []
     for name, coordinate in result.coords.items():
         if set(coordinate.dims) <= set(result.status.dims) and name not in ("point",):
-            values = coordinate.values
+            values = np.atleast_1d(coordinate.values)
             listed = ", ".join(f"{value:g}" if coordinate.dtype.kind in "iuf" else str(value) for value in values[:12])
             rows.append((name, values.size, listed + (", ..." if values.size > 12 else "")))
     return _table(rows, ("parameter", "number", "values"))

@@ -8,6 +8,7 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
+import xarray as xr
 from matplotlib.colors import to_rgb
 from matplotlib.image import imread
 
@@ -76,6 +77,41 @@ def test_results_that_cannot_be_drawn_are_listed(tmp_path):
     reader = read(write_scan_report(tmp_path / "store", tmp_path / "page.html"))
     assert [image["alt"] for image in reader.images] == ["square", "is_large"]
     assert "pair" in reader.texts
+
+
+def test_names_and_words_are_not_taken_for_mathematics(tmp_path):
+    name = r"$\frac$"
+    scan(lambda a: {name: 1.0}, {"a": {"$a_$": 1, "other": 2}}, store=tmp_path / "store", **HERE)
+    reader = read(write_scan_report(tmp_path / "store"))
+    assert [image["alt"] for image in reader.images] == [name]
+
+
+def test_words_are_counted_and_complex_results_named(tmp_path):
+    def run(a):
+        if a == 5:
+            raise ValueError("not five")
+        return {"phase": "low" if a < 3 else "<high>", "eigenvalue": 1j * a, "words": np.array(["x", "y"])}
+
+    scan(run, {"a": [1, 2, 3, 4, 5, 0]}, store=tmp_path / "store", **HERE)
+    reader = read(write_scan_report(tmp_path / "store"))
+    start = reader.texts.index("word")
+    assert reader.texts[start + 2 : start + 8] == ["phase", "low", "3", "phase", "<high>", "2"]
+    listed = reader.texts[reader.texts.index("Not drawn:") :]
+    assert "eigenvalue" in listed
+    assert "words" in listed
+    assert not reader.images
+
+
+def test_only_the_most_frequent_of_many_words_are_counted(tmp_path):
+    scan(lambda a: f"word {a}", {"a": list(range(50))}, store=tmp_path / "store", **HERE)
+    reader = read(write_scan_report(tmp_path / "store"))
+    assert sum(text.startswith("word ") for text in reader.texts) == 20
+    assert "30 others" in reader.texts
+
+
+def test_scalar_coordinates_of_results_are_parameters_of_one_value(tmp_path):
+    scan(lambda a: xr.DataArray(1.0, {"time": 3.5}), {"a": [1, 2]}, store=tmp_path / "store", **HERE)
+    assert "3.5" in read(write_scan_report(tmp_path / "store")).texts
 
 
 def test_the_command_writes_the_page(store, tmp_path, capsys):

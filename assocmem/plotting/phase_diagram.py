@@ -104,12 +104,18 @@ def plot_phases(
     """
     phases = _oriented(phases, x, "phases")
     names = [name.replace("_", " ") for name in str(phases.attrs.get("flag_meanings", "")).split()]
-    numbers = phases.to_numpy()
-    if numbers.min() < 0 or numbers.max() >= min(len(names), len(colours)):
+    least, most = int(phases.min()), int(phases.max())
+    if least < 0 or most >= min(len(names), len(colours)):
         raise ValueError(
             f"phases must be in 0..{min(len(names), len(colours)) - 1}, which have names in flag_meanings and colours, "
-            f"got {numbers.min()}..{numbers.max()}"
+            f"got {least}..{most}"
         )
+    return _draw_phases(phases, names, ax, curves, colours)
+
+
+def _draw_phases(phases: xr.DataArray, names: Sequence[str], ax: Axes, curves, colours) -> Axes:
+    """Regions in colour with their names, as they are, in them."""
+    numbers = phases.to_numpy()
     norm = BoundaryNorm(np.arange(len(names) + 1) - 0.5, len(names))
     ax.imshow(phases, cmap=ListedColormap(list(colours[: len(names)])), norm=norm, **_placed(phases))
     _draw_borders(phases, ax, colour="black")
@@ -117,7 +123,8 @@ def plot_phases(
         place = _middle(numbers == number)
         if place is not None:
             y_value, x_value = (float(phases[dim][k]) for dim, k in zip(phases.dims, place, strict=True))
-            ax.text(x_value, y_value, name, size=6.5, ha="center", va="center", path_effects=_HALO)
+            options = {"size": 6.5, "ha": "center", "va": "center", "path_effects": _HALO, "parse_math": False}
+            ax.text(x_value, y_value, name, **options)
     _draw_curves(curves, ax, is_on_image=False)
     _label_axes(phases, ax)
     return ax
@@ -148,13 +155,15 @@ def plot_refined_phases(
     ValueError
         If the diagram has no such dimension, or more phases than colours.
     """
-    names = " ".join(str(label).replace(" ", "_") for label in diagram.label.values)
-    plot_phases(diagram.phase.assign_attrs(flag_meanings=names), ax, x=x, curves=curves, colours=colours)
-    diagram = diagram.transpose(..., x)
-    rows, columns = np.nonzero(diagram.is_computed.to_numpy())
-    y_dim = next(dim for dim in diagram.phase.dims if dim != x)
-    places = diagram[x].to_numpy()[columns], diagram[y_dim].to_numpy()[rows]
-    uncertainty = diagram.uncertainty.to_numpy()[rows, columns]
+    phases = _oriented(diagram.phase, x, "diagram")
+    names = [str(label) for label in diagram.label.values]
+    if len(names) > len(colours):
+        raise ValueError(f"diagram must have at most as many phases as colours, {len(colours)}, got {len(names)}")
+    _draw_phases(phases, names, ax, curves, colours)
+    y = phases.dims[0]
+    rows, columns = np.nonzero(diagram.is_computed.transpose(y, x).to_numpy())
+    places = diagram[x].to_numpy()[columns], diagram[y].to_numpy()[rows]
+    uncertainty = diagram.uncertainty.transpose(y, x).to_numpy()[rows, columns]
     ax.plot(*places, "o", color="black", markersize=0.9, markeredgewidth=0, label=f"computed ({rows.size})")
     is_unsure = uncertainty > 0
     if is_unsure.any():

@@ -7,7 +7,7 @@ import xarray as xr
 from matplotlib.axes import Axes
 
 from assocmem.analysis.capacity import SCALES, load_of
-from assocmem.plotting.style import EXCITATORY, FADED, INHIBITORY, NEUTRAL
+from assocmem.plotting.style import EXCITATORY, FADED, INHIBITORY, NEUTRAL, axis_label
 
 __all__ = ["plot_basin_radius", "plot_branches", "plot_capacity", "plot_extrapolation", "plot_lyapunov", "plot_scan"]
 
@@ -19,7 +19,8 @@ def plot_scan(result: xr.Dataset, name: str, ax: Axes, *, colour_map: str = "vir
     """One number of a scan over one or two parameters, or over a list of points.
 
     Over one parameter: the mean over repeats with its standard error. Over two: a map of the means, with points that
-    failed in grey. Points of a list are drawn over the first of their parameters.
+    failed in grey. Points of a list are drawn over the first of their parameters. Numbers increase along axes, words
+    keep their order; names are drawn as they are, without mathematics.
 
     Parameters
     ----------
@@ -43,10 +44,13 @@ def plot_scan(result: xr.Dataset, name: str, ax: Axes, *, colour_map: str = "vir
     own = set(values.dims) - set(result.status.dims)
     if own:
         raise ValueError(f"name must be a number at each point, got {name!r} with the dimensions {sorted(own)}")
+    if values.dtype.kind not in "biuf":
+        raise ValueError(f"name must be a real number at each point, got {name!r} of the type {values.dtype}")
     mean, error = values, None
     if "repeat" in values.dims:
         mean = values.mean("repeat")
         error = values.std("repeat", ddof=1) / np.sqrt(values.count("repeat"))
+    mean, error = (None if part is None else _increasing(part) for part in (mean, error))
     if len(mean.dims) == 1:
         return _curve(result, mean, error, ax, name)
     if len(mean.dims) == 2:
@@ -54,17 +58,26 @@ def plot_scan(result: xr.Dataset, name: str, ax: Axes, *, colour_map: str = "vir
     raise ValueError(f"result must be over one or two parameters, got {', '.join(map(str, mean.dims))}; select some")
 
 
+def _is_number(coordinate) -> bool:
+    return coordinate.dtype.kind in "iuf"
+
+
+def _increasing(values):
+    """The values in the order of their coordinates; as they are along words."""
+    return values.sortby([dim for dim in values.dims if dim in values.coords and values[dim].dtype.kind in "biuf"])
+
+
 def _curve(result, mean, error, ax, name):
     (dim,) = mean.dims
     parameters = [str(n) for n, c in result.coords.items() if c.dims == (dim,) and n not in ("point", "repeat")]
     parameter = dim if dim != "point" else (parameters[0] if parameters else "point")
-    places, is_number = result[parameter].values, result[parameter].dtype.kind in "biuf"
-    x = places if is_number else np.arange(places.size)
+    places = result[parameter] if dim == "point" else mean[dim]
+    x = places.values if _is_number(places) else np.arange(places.size)
     options = {"color": INHIBITORY, "marker": "o", "linestyle": "none" if dim == "point" else "-"}
     ax.errorbar(x, mean.values, None if error is None else error.values, capsize=2, **options)
-    if not is_number:
-        ax.set_xticks(x, labels=[str(place) for place in places])
-    ax.set(xlabel=parameter, ylabel=name)
+    _label_words(ax.xaxis, places)
+    ax.set_xlabel(parameter, parse_math=False)
+    ax.set_ylabel(name, parse_math=False)
     return ax
 
 
@@ -74,19 +87,22 @@ def _map(mean, ax, name, colour_map):
     ax.set_facecolor(FADED)
     image = ax.pcolormesh(*sides, np.ma.masked_invalid(mean.values), cmap=colour_map, rasterized=True)
     for dim, axis in ((columns, ax.xaxis), (rows, ax.yaxis)):
-        if mean[dim].dtype.kind not in "biuf":
-            axis.set_ticks(np.arange(mean.sizes[dim]), labels=[str(label) for label in mean[dim].values])
-    ax.set(xlabel=columns, ylabel=rows)
-    ax.figure.colorbar(image, ax=ax, label=name)
+        _label_words(axis, mean[dim])
+        axis.set_label_text(dim, parse_math=False)
+    ax.figure.colorbar(image, ax=ax).set_label(name, parse_math=False)
     return ax
 
 
+def _label_words(axis, coordinate):
+    """Ticks at 0, 1, ... with the values as their labels, if these are no numbers."""
+    if not _is_number(coordinate):
+        labels = [str(value) for value in coordinate.values]
+        axis.set_ticks(np.arange(coordinate.size), labels=labels, parse_math=False)
+
+
 def _edges(coordinate):
-    """Borders of cells around values, or around their numbers if they are words or out of order."""
-    values = coordinate.values
-    if values.dtype.kind not in "biuf" or np.any(np.diff(values.astype(float)) <= 0):
-        values = np.arange(values.size)
-    values = values.astype(float)
+    """Borders of cells around values that increase, or around their numbers if they are words."""
+    values = coordinate.values.astype(float) if _is_number(coordinate) else np.arange(float(coordinate.size))
     if values.size == 1:
         return values[0] + np.array([-0.5, 0.5])
     middles = (values[1:] + values[:-1]) / 2
@@ -156,7 +172,7 @@ def plot_extrapolation(
     ax.errorbar([0], [capacity], [error], fmt="o", capsize=2, color=colour, markerfacecolor="none", clip_on=False)
     if theory is not None:
         ax.axhline(theory, color=NEUTRAL, linestyle="--")
-    ax.set(xlabel=rf"$N^{{-{exponent:g}}}$ of $N$ units", ylabel="threshold (patterns / unit)")
+    ax.set(xlabel=rf"$N^{{-{exponent:g}}}$ of $N$ units", ylabel=axis_label(limit.threshold, "threshold", ""))
     ax.set_xlim(left=0)
     return ax
 

@@ -41,23 +41,34 @@ class Axis:
         Raises
         ------
         TypeError, ValueError
-            If the name is reserved, or values are none, not of such a type, or one comes twice.
+            If the name is reserved, or values are none, not of such a type, of several kinds, or one comes twice.
+        """
+        axis = cls.with_repetitions(name, values)
+        if len(set(axis.labels)) < len(axis.labels):
+            raise ValueError(f"{name} must not have a value twice, got {list(axis.labels)}")
+        return axis
+
+    @classmethod
+    def with_repetitions(cls, name: str, values) -> Axis:
+        """As `of`, but a value may come more than once.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As `of`.
         """
         if not isinstance(name, str) or not name.isidentifier() or name in _RESERVED:
             raise ValueError(
                 f"a parameter must be named by an identifier other than {', '.join(_RESERVED)}, got {name!r}"
             )
-        if isinstance(values, Mapping):
-            labels, values = tuple(values), tuple(values.values())
-        elif isinstance(values, str) or not isinstance(values, Sequence | np.ndarray | range):
+        is_scalar = isinstance(values, str | bytes) or (isinstance(values, np.ndarray) and values.ndim == 0)
+        if not isinstance(values, Mapping) and (is_scalar or not isinstance(values, Sequence | np.ndarray)):
             raise TypeError(f"{name} must be a sequence of values or a dict of labels to values, got {values!r}")
-        else:
-            values = labels = tuple(_plain(name, value) for value in values)
-        if not values:
+        labels = tuple(_plain(name, label) for label in values)
+        if not labels:
             raise ValueError(f"{name} must have at least one value, got none")
-        if len({json.dumps(_plain(name, label)) for label in labels}) < len(labels):
-            raise ValueError(f"{name} must not have a value twice, got {list(labels)}")
-        return cls(name, values, labels)
+        _check_alike(name, labels)
+        return cls(name, tuple(values.values()) if isinstance(values, Mapping) else labels, labels)
 
 
 def _plain(name: str, value):
@@ -69,6 +80,21 @@ def _plain(name: str, value):
     if isinstance(value, float) and not np.isfinite(value):
         raise ValueError(f"{name} must have finite values, got {value}")
     return value
+
+
+def _kind(label) -> str:
+    return "words" if isinstance(label, str) else "truth values" if isinstance(label, bool) else "numbers"
+
+
+def _check_alike(name: str, labels: tuple) -> None:
+    """Raise ValueError if labels would not be the same in an array, which is what coordinates are."""
+    kinds = {_kind(label) for label in labels}
+    if len(kinds) > 1:
+        allowed = "all of them numbers, words or truth values"
+        raise ValueError(f"{name} must have values of one kind, {allowed}, got {' and '.join(sorted(kinds))}")
+    array = np.array(labels)
+    if array.dtype.kind == "O" or array.tolist() != list(labels):
+        raise ValueError(f"{name} must have values that an array holds exactly, got {list(labels)}")
 
 
 class Design:
@@ -178,12 +204,12 @@ class Zipped(_Axes):
     """
 
     def __init__(self, **axes):
-        columns = {name: _column(name, values) for name, values in axes.items()}
-        object.__setattr__(self, "axes", tuple(Axis(name, *both) for name, both in columns.items()))
+        columns = tuple(Axis.with_repetitions(name, values) for name, values in axes.items())
+        object.__setattr__(self, "axes", columns)
         lengths = {axis.name: len(axis.labels) for axis in self.axes}
-        if not lengths or len(set(lengths.values())) > 1 or 0 in lengths.values():
+        if len(set(lengths.values())) != 1:
             raise ValueError(f"parameters must have the same number of values, at least one, got {lengths}")
-        if len({json.dumps(label) for label in self.labels()}) < self.shape[0]:
+        if len({tuple(label.values()) for label in self.labels()}) < self.shape[0]:
             raise ValueError("points must differ, got one twice; for repetitions there are repeats")
 
     @property
@@ -202,16 +228,10 @@ class Zipped(_Axes):
         return {"point": ("point", np.arange(self.shape[0])), **columns}
 
 
-def _column(name, values):
-    """(values, labels), in which a value may come more than once."""
-    if isinstance(values, Mapping):
-        return tuple(values.values()), tuple(values)
-    whole = [Axis.of(name, [value]).values[0] for value in values]
-    return tuple(whole), tuple(whole)
-
-
 class RandomDesign(Zipped):
     """Points drawn at random, each parameter from a distribution of its own.
+
+    What is drawn for a parameter depends on its name and the seed, not on the other parameters.
 
     Parameters
     ----------
@@ -229,14 +249,12 @@ class RandomDesign(Zipped):
     def __init__(self, n_points: int, *, seed: int, **ranges):
         check_integer("n_points", n_points, 1)
         check_integer("seed", seed, 0)
-        draws = {}
-        for number, (name, values) in enumerate(ranges.items()):
-            rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(number,)))
-            draws[name] = _drawn(name, values, n_points, rng)
-        super().__init__(**draws)
+        super().__init__(**{name: _drawn(name, values, n_points, seed) for name, values in ranges.items()})
 
 
-def _drawn(name, values, n_points, rng):
+def _drawn(name, values, n_points, seed):
+    words = _words(hashlib.sha256(name.encode()).hexdigest())
+    rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=words))
     if hasattr(values, "rvs"):
         return values.rvs(size=n_points, random_state=rng)
     if not isinstance(values, tuple | list) or len(values) != 2:
@@ -271,6 +289,10 @@ def point_key(label: Mapping, repeat: int, seed: int) -> str:
 
 def point_seed(label: Mapping, repeat: int, seed: int) -> int:
     """Seed of a point, independent of those of all other points."""
-    key = point_key(label, repeat, seed)
-    words = [int(key[i : i + 8], 16) for i in range(0, 32, 8)]
+    words = _words(point_key(label, repeat, seed))
     return int(np.random.SeedSequence(seed, spawn_key=words).generate_state(1, np.uint64)[0] >> np.uint64(1))
+
+
+def _words(digest: str) -> list[int]:
+    """The first 128 bits of a hash."""
+    return [int(digest[i : i + 8], 16) for i in range(0, 32, 8)]

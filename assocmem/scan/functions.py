@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
-import hashlib
 import inspect
-import json
 import pickle
 from collections.abc import Callable, Mapping
 from functools import lru_cache, partial
 
+from assocmem.scan.contents import class_code, content_digest, name_of
 from assocmem.scan.designs import Design
 from assocmem.validation import check_integer
 
-__all__ = ["check_function", "function_name", "sendable", "source_digest"]
+__all__ = ["check_function", "checked_fixed", "function_digest", "function_name", "sendable"]
+
+
+def checked_fixed(fixed: Mapping | None) -> dict:
+    """Fixed parameters as a dict.
+
+    Raises
+    ------
+    TypeError
+        If they are none.
+    """
+    fixed = {} if fixed is None else fixed
+    if not isinstance(fixed, Mapping) or not all(isinstance(name, str) for name in fixed):
+        raise TypeError(f"fixed must be a dict of names to values, got {fixed!r}")
+    return dict(fixed)
 
 
 def check_function(run: Callable, design: Design, fixed: Mapping, repeats: int | None) -> bool:
@@ -27,18 +40,32 @@ def check_function(run: Callable, design: Design, fixed: Mapping, repeats: int |
         raise TypeError(f"run must be a function, got {run!r}")
     if repeats is not None:
         check_integer("repeats", repeats, 1)
-    parameters = inspect.signature(run).parameters
-    takes_any = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values())
     names = {axis.name for axis in design.axes}
-    unknown = sorted((names | set(fixed)) - set(parameters))
-    if unknown and not takes_any:
-        raise ValueError(f"run must take all parameters, but has none of the name {', '.join(unknown)}")
     if names & set(fixed):
         raise ValueError(f"fixed must not have parameters of the design, got {', '.join(sorted(names & set(fixed)))}")
+    if repeats is not None and "seed" in fixed:
+        raise ValueError("fixed must not have a seed if there are repeats, which would otherwise all be the same")
+    parameters = _signature(run).parameters
+    takes_any = any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values())
     takes_seed = ("seed" in parameters or takes_any) and "seed" not in fixed
     if repeats is not None and not takes_seed:
         raise ValueError("run must take a seed if there are repeats, which would otherwise all be the same")
+    _check_call(run, [*names, *fixed, *(["seed"] if takes_seed else [])])
     return takes_seed
+
+
+def _signature(run) -> inspect.Signature:
+    try:
+        return inspect.signature(run)
+    except (TypeError, ValueError) as error:  # many of those that are not written in Python
+        raise ValueError(f"run must be a function with known parameters: put it into one of yours ({error})") from error
+
+
+def _check_call(run, names) -> None:
+    try:
+        _signature(run).bind(**dict.fromkeys(names))
+    except TypeError as error:
+        raise ValueError(f"run must take the parameters {', '.join(sorted(names))} by name: {error}") from error
 
 
 def _plain_function(function):
@@ -49,19 +76,22 @@ def _plain_function(function):
 
 def function_name(function: Callable) -> str:
     """Module and name of a function."""
-    plain = _plain_function(function)
-    return f"{getattr(plain, '__module__', '?')}.{getattr(plain, '__qualname__', type(plain).__qualname__)}"
+    return name_of(_plain_function(function))
 
 
-def source_digest(function: Callable) -> str:
-    """Hash of the source of a function and of its frozen arguments; of its byte code where there is no source."""
-    frozen = repr((function.args, sorted(function.keywords.items()))) if isinstance(function, partial) else ""
+def function_digest(function: Callable) -> str:
+    """Hash of the source of a function, or of its byte code, and of what it holds: frozen and default arguments, what
+    it encloses, the object and the class that it belongs to. What it calls does not count.
+
+    Raises
+    ------
+    TypeError
+        If it holds something whose content cannot be read.
+    """
     plain = _plain_function(function)
-    try:
-        text = inspect.getsource(plain if inspect.isroutine(plain) else type(plain))
-    except (OSError, TypeError):
-        text = getattr(getattr(plain, "__code__", None), "co_code", b"").hex()
-    return hashlib.sha256(json.dumps([frozen, text]).encode()).hexdigest()
+    owner = getattr(plain, "__self__", None) if inspect.isroutine(plain) else plain
+    kind = owner if isinstance(owner, type) else type(owner)
+    return content_digest("run", [function, None if owner is None else class_code(kind)])
 
 
 def sendable(function: Callable) -> Callable:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from itertools import product
@@ -19,6 +19,8 @@ __all__ = ["phase_diagram"]
 
 Node = tuple[int, int]
 
+_OF_DIAGRAM = ("phase", "is_computed", "uncertainty", "label")
+
 
 def phase_diagram(
     run: Callable,
@@ -33,6 +35,8 @@ def phase_diagram(
     executor: Executor | None = None,
     workers: int | None = None,
     store: str | Path | None = None,
+    retry_failed: bool = False,
+    accept_changes: bool = False,
     progress: bool = True,
 ) -> xr.Dataset:
     """Phases over a rectangle of two parameters.
@@ -44,7 +48,8 @@ def phase_diagram(
     Parameters
     ----------
     run : function
-        As for `scan`: called with the two parameters by name, returns order parameters (numbers).
+        As for `scan`: called with the two parameters by name, returns order parameters. Those that are real numbers
+        become part of the diagram; arrays, words and complex numbers are for `label` only.
     ranges : dict of str to (float, float)
         The two parameters with their ranges; the first is the vertical axis.
     label : function (order parameters) -> str
@@ -55,39 +60,41 @@ def phase_diagram(
         How often cells at borders are halved.
     repeats : int, >= 1, optional
         Runs at each point, with different seeds.
-    seed, fixed, executor, workers, store, progress
-        As for `scan`.
+    seed, fixed, executor, workers, store, retry_failed, accept_changes, progress
+        As for `scan`. A store holds the points of all levels.
 
     Returns
     -------
     Dataset
         Over the two parameters, at the finest resolution: `phase` (number in the coordinate `label`), computed, or
         filled in where it is the same all around a cell; `is_computed`; `uncertainty`, the share of repeats that
-        disagree with the phase, and the mean over repeats of every order parameter, NaN where not computed. `n_runs`
-        and `n_runs_of_full_grid` in attrs.
+        disagree with the phase, and the mean over repeats of every order parameter that is a number, NaN where not
+        computed. `n_runs` and `n_runs_of_full_grid` in attrs.
 
     Raises
     ------
     TypeError, ValueError
-        If an argument is of the wrong type or out of its range.
+        If an argument is of the wrong type or out of its range, or an order parameter has a name of the diagram.
     RuntimeError
-        If runs fail; the first error is quoted.
+        If runs fail; the first error is quoted. A store keeps what was finished.
+    StoreError
+        As `scan`.
     """
     names = _check_ranges(ranges)
-    if not isinstance(coarse, tuple | list) or len(coarse) != 2:
-        raise TypeError(f"coarse must be two numbers, got {coarse!r}")
-    for number in coarse:
-        check_integer("coarse", number, 2)
-    check_integer("refinements", refinements, 0)
+    _check_mesh(coarse, refinements)
     if not callable(label):
         raise TypeError(f"label must be a function, got {label!r}")
     settings = {"repeats": repeats, "seed": seed, "fixed": fixed, "executor": executor, "workers": workers}
-    settings |= {"store": store, "progress": progress}
+    settings |= {"store": store, "retry_failed": retry_failed, "progress": progress}
 
     def evaluate(nodes: list[Node]) -> list[_Point]:
-        places = [mesh.place(node) for node in nodes]
+        # a store shows the points of its last scan, so that one takes earlier levels along, which it finds there
+        earlier = [] if store is None else list(mesh.points)
+        places = [mesh.place(node) for node in earlier + nodes]
         columns = {name: [place[i] for place in places] for i, name in enumerate(names)}
-        return _points(scan(run, Zipped(**columns), **settings), label)
+        # what a function remembers of earlier levels makes it no other one
+        found = scan(run, Zipped(**columns), accept_changes=accept_changes or bool(earlier), **settings)
+        return _points(found.isel(point=slice(len(earlier), None)), label)
 
     mesh = _Mesh([ranges[name] for name in names], coarse, refinements, evaluate)
     mesh.refine()
@@ -99,6 +106,7 @@ def phase_diagram(
 def _check_ranges(ranges) -> list[str]:
     if not isinstance(ranges, Mapping) or len(ranges) != 2:
         raise TypeError(f"ranges must be a dict of two parameters to (low, high), got {ranges!r}")
+    _check_free("parameters in ranges", ranges)
     for name, bounds in ranges.items():
         if not isinstance(bounds, tuple | list) or len(bounds) != 2:
             raise TypeError(f"{name} must have a range (low, high), got {bounds!r}")
@@ -107,6 +115,14 @@ def _check_ranges(ranges) -> list[str]:
         if not bounds[0] < bounds[1]:
             raise ValueError(f"{name} must have a range with low < high, got {bounds}")
     return list(ranges)
+
+
+def _check_mesh(coarse, refinements) -> None:
+    if not isinstance(coarse, tuple | list) or len(coarse) != 2:
+        raise TypeError(f"coarse must be two numbers, got {coarse!r}")
+    for number in coarse:
+        check_integer("coarse", number, 2)
+    check_integer("refinements", refinements, 0)
 
 
 @dataclass(frozen=True)
@@ -125,16 +141,28 @@ def _points(found: xr.Dataset, label) -> list[_Point]:
         text = next(str(error) for error in errors if error)
         raise RuntimeError(f"{failed.size} of {found.sizes['point']} points failed, the first with:\n{text}")
     order_parameters = found.drop_vars(["status", "error", "seconds"])
-    points = []
+    names, points = _numbers_of(order_parameters, found.status.dims), []
     for number in range(found.sizes["point"]):
         part = order_parameters.isel(point=number)
         runs = [part.isel(repeat=i) for i in range(part.sizes["repeat"])] if "repeat" in part.dims else [part]
         labels, counts = np.unique([str(label(one)) for one in runs], return_counts=True)
-        values = {
-            str(name): float(array.mean()) for name, array in part.data_vars.items() if array.dtype.kind in "biuf"
-        }
+        values = {name: float(part[name].mean()) for name in names}
         points.append(_Point(str(labels[counts.argmax()]), float(1 - counts.max() / counts.sum()), values))
     return points
+
+
+def _numbers_of(order_parameters: xr.Dataset, dims: tuple) -> list[str]:
+    """Names of those that are real numbers at each point."""
+    parts = order_parameters.data_vars.items()
+    names = [str(name) for name, part in parts if part.dtype.kind in "biuf" and set(part.dims) <= set(dims)]
+    _check_free("order parameters", names)
+    return names
+
+
+def _check_free(what: str, names: Iterable[str]) -> None:
+    """Raise ValueError if names are taken by what a diagram has anyway."""
+    if taken := [name for name in names if name in _OF_DIAGRAM]:
+        raise ValueError(f"{what} must not be named {', '.join(_OF_DIAGRAM)}, got {', '.join(taken)}")
 
 
 @dataclass(eq=False)
@@ -164,15 +192,22 @@ class _Mesh:
         self._compute([corner for start in starts for corner in _corners(start, size)])
         self.cells = [(start, size) for start in starts]
         while mixed := [cell for cell in self.cells if cell[1] > 1 and self._is_mixed(*cell)]:
-            self.cells = [cell for cell in self.cells if cell not in set(mixed)]
+            cut = set(mixed)
+            self.cells = [cell for cell in self.cells if cell not in cut]
             children = [child for cell in mixed for child in _children(*cell)]
             self._compute([corner for start, half in children for corner in _corners(start, half)])
             self.cells += children
 
     def _compute(self, nodes: list[Node]) -> None:
         new = sorted(set(nodes) - self.points.keys())
-        if new:
-            self.points.update(zip(new, self.evaluate(new), strict=True))
+        if not new:
+            return
+        points = self.evaluate(new)
+        names, expected = (list(p.values) for p in (points[0], next(iter(self.points.values()), points[0])))
+        if set(names) != set(expected):
+            here, there = ", ".join(names), ", ".join(expected)
+            raise RuntimeError(f"order parameters must be the same at all points, got {here} and {there}")
+        self.points.update(zip(new, points, strict=True))
 
     def _is_mixed(self, start: Node, size: int) -> bool:
         """Whether nodes at the corners or on the sides, which neighbours may have computed, have different labels."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass
@@ -10,10 +11,10 @@ from pathlib import Path
 import xarray as xr
 from tqdm import tqdm
 
-from assocmem.scan.designs import Design, as_design, design_of, point_key
-from assocmem.scan.functions import check_function
-from assocmem.scan.job import Job, labelled, tasks_of
-from assocmem.scan.store import Store, StoreError
+from assocmem.scan.designs import Design, as_design, design_of
+from assocmem.scan.functions import check_function, checked_fixed
+from assocmem.scan.job import Job, Task, labelled, tasks_of
+from assocmem.scan.store import Store, StoreError, point_keys
 from assocmem.scan.worker import call, this_process
 from assocmem.threads import default_threads
 from assocmem.validation import check_boolean, check_integer
@@ -57,14 +58,18 @@ def scan(
         Where to run: a thread pool, a `dask.distributed` client's ``get_executor()``, ``mpi4py.futures``... It is not
         shut down. None for processes of this machine.
     workers : int, >= 0, optional
-        Processes without an executor; as many as there are cores by default, 0 to run in this process.
+        Processes without an executor; as many as there are cores by default, 0 to run in this process. That leaves BLAS
+        its threads, whereas workers have one each: functions that rest on BLAS may differ in their last bits.
     store : path, optional
-        Folder in which finished points are kept. If it exists, they are not run again.
+        Folder in which finished points are kept, and where those that are there already are found. A point is known by
+        all that goes into it: its parameters and the content of the objects behind their labels, the content of fixed
+        parameters, the repeat and the seed. So designs, fixed parameters and seeds may change from scan to scan.
     retry_failed : bool
         Whether points of the store that failed are run again.
     accept_changes : bool
-        Whether to go on in a store that was made with another version of the function, of assocmem, or with other
-        fixed parameters or seed. Points of another design are no obstacle: those in common are used.
+        Whether points count although they were made by another version of assocmem, or another function: another name,
+        source, or content of what it holds (frozen and default arguments, variables that it encloses, its object). What
+        the function calls is not compared.
     progress : bool
         Show a progress bar with the time left.
 
@@ -78,31 +83,41 @@ def scan(
     Raises
     ------
     TypeError, ValueError
-        If an argument is of the wrong type or out of its range, the function cannot be sent to other processes, or
-        results differ in shape between points.
+        If an argument is of the wrong type or out of its range, the function cannot be sent to other processes, or a
+        store is to hold points of objects whose content cannot be read.
     StoreError
-        If the store cannot be used, or was made by another function, seed or version.
+        If the store cannot be used, or was made by another function or version.
     ScanError
-        If an executor or the disk gives up; `partial` has what was finished.
+        If workers do not start, or an executor or the disk gives up; `partial` has what was finished.
     ScanInterrupted
-        On an interrupt; `partial` has what was finished.
+        On an interrupt; `partial` has what was finished. Workers are ended at once; what an executor runs, it runs on.
     """
-    design = as_design(design)
-    fixed = dict(fixed or {})
-    takes_seed = check_function(run, design, fixed, repeats)
-    check_integer("seed", seed, 0)
+    design, fixed, tasks = _checked(run, design, repeats, seed, fixed, workers)
     for name, value in {"retry_failed": retry_failed, "accept_changes": accept_changes, "progress": progress}.items():
         check_boolean(name, value)
-    if workers is not None:
-        check_integer("workers", workers, 0)
     if executor is not None and not hasattr(executor, "submit"):
         raise TypeError(f"executor must have a method submit, as those of concurrent.futures, got {executor!r}")
-    tasks = tasks_of(design, repeats, seed, fixed, takes_seed)
-    job = Job(run, design, repeats, seed, tasks)
+    job = Job(run, design, repeats, int(seed), tasks)
     if store is not None:
         job.open(store, fixed, retry_failed=retry_failed, accept_changes=accept_changes)
     job.run_all(executor, workers, progress)
     return job.dataset()
+
+
+def _checked(run, design, repeats, seed, fixed, workers) -> tuple[Design, dict, list[Task]]:
+    """Design, fixed parameters and calls of a scan.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is of the wrong type or out of its range.
+    """
+    design, fixed = as_design(design), checked_fixed(fixed)
+    check_integer("seed", seed, 0)
+    if workers is not None:
+        check_integer("workers", workers, 0)
+    takes_seed = check_function(run, design, fixed, repeats)
+    return design, fixed, tasks_of(design, repeats, int(seed), fixed, takes_seed)
 
 
 @dataclass(frozen=True)
@@ -123,8 +138,8 @@ class Cost:
 
     @property
     def seconds(self) -> float:
-        """Time for all points with all workers busy."""
-        return self.n_points * self.seconds_per_point / self.n_workers
+        """Time for all points, of which each worker runs one after the other."""
+        return math.ceil(self.n_points / self.n_workers) * self.seconds_per_point
 
     def __str__(self) -> str:
         whole = tqdm.format_interval(self.seconds)
@@ -156,8 +171,7 @@ def scan_cost(
     RuntimeError
         If the point fails.
     """
-    design, fixed = as_design(design), dict(fixed or {})
-    tasks = tasks_of(design, repeats, seed, fixed, check_function(run, design, fixed, repeats))
+    _, _, tasks = _checked(run, design, repeats, seed, fixed, workers)
     task = tasks[len(tasks) // 2]
     for _ in range(2):
         outcome = call(run, task.parameters, this_process())
@@ -181,14 +195,17 @@ def load_scan(store: str | Path) -> xr.Dataset:
     Raises
     ------
     StoreError
-        If the folder is not the store of a scan.
+        If the folder is not the store of a scan, or cannot be read.
     """
-    if not (Path(store) / "manifest.json").is_file():
-        raise StoreError(f"store must be a folder with the manifest of a scan, got {store}")
     kept = Store(store)
     manifest = kept.manifest()
-    design, repeats, seed = design_of(manifest["design"]), manifest["repeats"], manifest["seed"]
-    keys = [point_key(label, repeat, seed) for label in design.labels() for repeat in range(repeats or 1)]
+    if manifest is None:
+        raise StoreError(f"store must be a folder with the manifest of a scan, got {store}")
+    try:
+        design, repeats, seed = design_of(manifest["design"]), manifest["repeats"], manifest["seed"]
+        keys = point_keys(design, repeats, seed, manifest["contents"])
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+        raise StoreError(f"the manifest of store {store} does not describe a scan ({error!r})") from error
     names = {name: manifest[name] for name in ("function", "version", "seed")}
     fixed = {f"fixed_{name}": value for name, value in manifest["fixed"].items()}
     return labelled([kept.load(key) for key in keys], design, repeats).assign_attrs({**names, **fixed})

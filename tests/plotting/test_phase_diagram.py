@@ -128,3 +128,27 @@ def test_refined_phases_show_where_they_were_computed_and_where_repeats_disagree
     np.testing.assert_allclose(circles.get_sizes(), 12 * diagram.uncertainty.values[unsure])
     assert {text.get_text() for text in ax.texts} == {"off", "on side"}
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("b", "a")
+
+
+@pytest.mark.parametrize(
+    "names", [("", "on"), ("on_off", "a  b"), ("$\\frac$", "$a_$")], ids=["none", "blanks", "math"]
+)
+def test_labels_of_refined_phases_are_drawn_as_they_are(ax, names):
+    settings = {"coarse": (5, 3), "refinements": 1, "workers": 0, "progress": False}
+    label = lambda found: names[int(float(found.value) > 0)]  # noqa: E731
+    diagram = phase_diagram(lambda a, b: a + 0.3 * b, {"a": (-1.0, 1.0), "b": (-2.0, 2.0)}, label, **settings)
+    plot_refined_phases(diagram, ax, x="b")
+    ax.figure.canvas.draw()
+    assert {text.get_text() for text in ax.texts} == set(names)
+    assert {ax.images[0].get_array()[-1, -1], ax.images[0].get_array()[0, 0]} == {0, 1}
+
+
+def test_errors_of_refined_phases_speak_of_the_diagram(ax):
+    settings = {"coarse": (2, 2), "refinements": 0, "workers": 0, "progress": False}
+    diagram = phase_diagram(
+        lambda a, b: a, {"a": (0, 1), "b": (0, 1)}, lambda found: str(found.value.item()), **settings
+    )
+    with pytest.raises(ValueError, match="diagram must have two dimensions, one of them 'c', got"):
+        plot_refined_phases(diagram, ax, x="c")
+    with pytest.raises(ValueError, match=r"diagram must have at most as many phases as colours, 1, got 2"):
+        plot_refined_phases(diagram, ax, x="b", colours=("red",))

@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 import xarray as xr
+from matplotlib.text import Text
 
 from assocmem import plotting
+from assocmem.analysis import extrapolated_capacity
 from assocmem.plotting.studies import (
     plot_basin_radius,
     plot_branches,
@@ -62,6 +64,51 @@ def test_words_and_lists_of_points_have_their_names(ax):
     assert ax.get_xlabel() == "a"
 
 
+@pytest.mark.parametrize("value", ["word", 1j])
+def test_words_and_complex_numbers_are_refused(ax, value):
+    with pytest.raises(ValueError, match="name must be a real number at each point, got 'value' of the type "):
+        plot_scan(scan(lambda a: value, {"a": [1, 2]}, **HERE), "value", ax)
+
+
+@pytest.mark.parametrize("kind", [float, int, bool])
+def test_axes_of_a_map_increase_whatever_the_order_of_values(ax, kind):
+    values = {float: [0.3, 0.1, 0.2], int: [3, 1, 2], bool: [True, False]}[kind]
+    result = scan(functions.product, {"a": values, "b": [2.0, 1.0]}, **HERE)
+    plot_scan(result, "value", ax)
+    (mesh,) = ax.collections
+    np.testing.assert_array_equal(mesh.get_array(), np.outer(sorted(values), [1, 2]))
+    places = mesh.get_coordinates()[:, 0, 1]
+    middles = (places[1:] + places[:-1]) / 2
+    np.testing.assert_allclose(middles, sorted(values), rtol=1e-12)  # sums of two numbers
+    if kind is bool:
+        assert [label.get_text() for label in ax.get_yticklabels()] == ["False", "True"]
+
+
+def test_words_of_a_map_keep_their_order(ax):
+    result = scan(functions.product, {"a": {"two": 2, "one": 1}, "b": [1, 2]}, **HERE)
+    plot_scan(result, "value", ax)
+    np.testing.assert_array_equal(ax.collections[0].get_array(), [[2, 4], [1, 2]])
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["two", "one"]
+
+
+def test_a_curve_runs_from_left_to_right(ax):
+    result = scan(functions.noisy, {"a": [2.0, 0.0, 1.0]}, repeats=3, **HERE)
+    plot_scan(result, "value", ax)
+    np.testing.assert_array_equal(ax.lines[0].get_xdata(), [0, 1, 2])
+    np.testing.assert_allclose(ax.lines[0].get_ydata(), result.value.values.mean(axis=1)[[1, 2, 0]])
+
+
+@pytest.mark.parametrize("second", [{}, {"b": [1, 2]}], ids=["curve", "map"])
+@pytest.mark.parametrize("name", [r"$\frac$", "$a_$", r"\$x$", "cost in $"])
+def test_names_and_words_are_drawn_literally(ax, name, second):
+    result = scan(lambda a, b=1: {name: float(b)}, {"a": {name: 1, "other": 2}, **second}, **HERE)
+    plot_scan(result, name, ax)
+    ax.figure.canvas.draw()
+    texts = [text for text in ax.figure.findobj(Text) if text.get_text() == name]
+    assert len(texts) >= 2  # the axis or the colour bar, and a tick
+    assert not any(text.get_parse_math() for text in texts)
+
+
 @pytest.mark.parametrize(("name", "message"), [("status", "name must be a result"), ("rate", "name must be a number")])
 def test_other_names_are_refused(ax, name, message):
     with pytest.raises(ValueError, match=message):
@@ -100,6 +147,16 @@ def test_an_extrapolation_has_its_thresholds_its_line_and_its_limit(ax):
     line = next(line for line in ax.lines if line.get_xdata()[0] == 0 and len(line.get_xdata()) == 2)
     np.testing.assert_allclose(line.get_xydata(), [[0, 0.14], [0.1, 0.19]])
     assert any(np.allclose(line.get_ydata(), 0.138) for line in ax.lines)
+
+
+@pytest.mark.parametrize(("scale", "unit"), [("linear", "patterns / unit"), ("log", "log patterns / unit")])
+def test_an_extrapolation_is_labelled_with_its_scale(ax, scale, unit):
+    thresholds = []
+    for n_units, value in ((100, 0.19), (200, 0.17), (400, 0.16)):
+        data = {"threshold": value, "threshold_error": 0.01, "threshold_draws": ("draw", [value, value + 0.01])}
+        thresholds.append(xr.Dataset(data, attrs={"n_units": n_units, "scale": scale, "probability": 0.5}))
+    plot_extrapolation(extrapolated_capacity(thresholds, exponent=0.5), ax)
+    assert ax.get_ylabel() == f"threshold ({unit})"
 
 
 def test_radii_that_are_bounds_are_open(ax):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from assocmem.scan import phase_diagram
+from assocmem.scan import StoreError, load_scan, phase_diagram
 
 SETTINGS = {"workers": 0, "progress": False}
 PLANE = {"a": (-1.0, 1.0), "b": (-2.0, 2.0)}
@@ -63,6 +63,92 @@ def test_a_diagram_goes_on_from_its_store(tmp_path):
     first = phase_diagram(radius, PLANE, ring, refinements=1, store=tmp_path / "store", **SETTINGS)
     second = phase_diagram(radius, PLANE, ring, refinements=1, store=tmp_path / "store", **SETTINGS)
     assert second.identical(first)
+
+
+def test_a_store_shows_the_points_of_all_levels(tmp_path):
+    settings = {"coarse": (5, 5), "refinements": 2, "store": tmp_path / "store", **SETTINGS}
+    found = phase_diagram(radius, PLANE, ring, **settings)
+    kept = load_scan(tmp_path / "store")
+    assert kept.sizes["point"] == found.attrs["n_runs"] > 25
+    assert set(kept.status.values) == {0}
+    np.testing.assert_array_equal(found.value.sel(a=kept.a, b=kept.b), kept.value)
+    without = phase_diagram(radius, PLANE, ring, **{**settings, "store": None})
+    assert without.identical(found)
+
+
+def test_points_of_a_store_are_run_once(tmp_path):
+    calls = []
+
+    def counted(a, b):
+        calls.append((a, b))
+        return radius(a, b)
+
+    settings = {"coarse": (3, 3), "refinements": 1, "store": tmp_path / "store", **SETTINGS}
+    found = phase_diagram(counted, PLANE, ring, **settings)
+    assert len(calls) == len(set(calls)) == found.attrs["n_runs"]
+    finer = phase_diagram(counted, PLANE, ring, accept_changes=True, **{**settings, "refinements": 2})
+    assert len(calls) == len(set(calls)) == finer.attrs["n_runs"] > found.attrs["n_runs"]
+
+
+def test_transient_failures_are_retried_on_demand(tmp_path):
+    hindrance = tmp_path / "hindrance"
+    hindrance.touch()
+
+    def fragile(a, b):
+        if (a, b) == (0.0, 2.0) and hindrance.exists():
+            raise OSError("away for now")
+        return radius(a, b)
+
+    settings = {"coarse": (3, 3), "refinements": 1, "store": tmp_path / "store", **SETTINGS}
+    for _ in range(2):
+        with pytest.raises(RuntimeError, match="1 of 9 points failed, the first with:(.|\n)*away for now"):
+            phase_diagram(fragile, PLANE, ring, **settings)
+        hindrance.unlink(missing_ok=True)
+    again = phase_diagram(fragile, PLANE, ring, retry_failed=True, **settings)
+    assert again.identical(phase_diagram(radius, PLANE, ring, **{**settings, "store": None}))
+
+
+def test_a_store_of_another_function_is_used_on_demand(tmp_path):
+    settings = {"coarse": (3, 3), "refinements": 0, "store": tmp_path / "store", **SETTINGS}
+    first = phase_diagram(radius, PLANE, ring, **settings)
+    with pytest.raises(StoreError, match="accept_changes=True"):
+        phase_diagram(lambda a, b: radius(a, b), PLANE, ring, **settings)
+    again = phase_diagram(lambda a, b: radius(a, b), PLANE, ring, accept_changes=True, **settings)
+    assert again.identical(first)
+
+
+@pytest.mark.parametrize("name", ["phase", "is_computed", "uncertainty", "label"])
+def test_order_parameters_and_parameters_do_not_have_names_of_the_diagram(name):
+    with pytest.raises(ValueError, match=f"order parameters must not be named .*, got {name}"):
+        phase_diagram(lambda a, b: {name: a, "other": b}, PLANE, lambda found: "all", **SETTINGS)
+    with pytest.raises(ValueError, match=f"parameters in ranges must not be named .*, got {name}"):
+        phase_diagram(lambda **place: 1.0, {"a": (0, 1), name: (0, 1)}, lambda found: "all", **SETTINGS)
+
+
+def test_order_parameters_named_like_parameters_are_told():
+    with pytest.raises(RuntimeError, match="81 of 81 points failed(.|\n)*must not have names of parameters .*, got a"):
+        phase_diagram(lambda a, b: {"a": b}, PLANE, lambda found: "all", **SETTINGS)
+
+
+def test_only_numbers_are_in_the_diagram_but_the_label_sees_everything():
+    def run(a, b):
+        return {"r": radius(a, b), "trace": np.full(3, a), "word": "west" if b < 0 else "east", "z": 1j * a}
+
+    seen = phase_diagram(run, PLANE, lambda found: f"{found.word.item()}{found.trace.size}", **SETTINGS)
+    assert set(seen.data_vars) == {"phase", "is_computed", "uncertainty", "r"}
+    assert seen.label.values.tolist() == ["east3", "west3"]
+
+
+def test_order_parameters_are_the_same_at_all_levels(tmp_path):
+    def run(a, b):
+        return {"value": radius(a, b), **({} if {a, b / 2} <= {-1, 0, 1} else {"more": 1.0})}
+
+    with pytest.raises(
+        RuntimeError, match="order parameters must be the same at all points, got value, more and value"
+    ):
+        phase_diagram(run, PLANE, ring, coarse=(3, 3), refinements=1, **SETTINGS)
+    with pytest.raises(RuntimeError, match="points failed.*\n.*it has the results value, more, that one value"):
+        phase_diagram(run, PLANE, ring, coarse=(3, 3), refinements=1, store=tmp_path / "store", **SETTINGS)
 
 
 def test_failures_are_told():

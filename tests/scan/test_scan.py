@@ -11,6 +11,11 @@ import xarray as xr
 from assocmem.scan import Cost, RandomDesign, ScanError, ScanInterrupted, StoreError, Zipped, load_scan, scan, scan_cost
 from tests.scan import functions
 
+
+def positional(a, /):
+    return a
+
+
 HERE = {"workers": 0, "progress": False}
 GRID = {"a": [1.0, 2.0], "b": [3.0, 4.0, 5.0]}
 
@@ -134,10 +139,18 @@ def test_a_store_of_another_scan_is_refused_unless_told_otherwise(tmp_path):
     scan(functions.product, GRID, **settings)
     with pytest.raises(StoreError, match="was made by another scan .function: 'tests.scan.functions.product' there"):
         scan(functions.labelled, GRID, **settings)
-    with pytest.raises(StoreError, match="seed: 0 there, 1 now"):
-        scan(functions.product, GRID, seed=1, **settings)
-    found = scan(functions.product, GRID, seed=1, accept_changes=True, **settings)
-    assert set(found.status.values.ravel()) == {0}
+    found = scan(functions.labelled, GRID, accept_changes=True, **settings)
+    assert "rate" not in found  # its points are those of the other function
+    assert load_scan(tmp_path / "store").attrs["function"] == "tests.scan.functions.labelled"
+
+
+def test_seeds_of_a_store_are_points_of_their_own(tmp_path):
+    settings = {"repeats": 2, "store": tmp_path / "store", **HERE}
+    first = scan(functions.noisy, {"a": [1.0]}, seed=0, **settings)
+    second = scan(functions.noisy, {"a": [1.0]}, seed=1, **settings)
+    assert np.unique([first.value, second.value]).size == 4
+    xr.testing.assert_equal(load_scan(tmp_path / "store"), second)
+    xr.testing.assert_equal(scan(functions.noisy, {"a": [1.0]}, seed=0, **settings), first)
 
 
 def test_frozen_arguments_belong_to_the_function(tmp_path):
@@ -227,20 +240,43 @@ def test_results_go_through_files(tmp_path):
     ("arguments", "settings", "message"),
     [
         (("product", GRID), {}, "run must be a function, got 'product'"),
-        ((functions.product, {"c": [1]}), {}, "run must take all parameters, but has none of the name c"),
+        ((functions.product, {**GRID, "c": [1]}), {}, "run must take the parameters a, b, c by name: .*'c'"),
+        ((functions.product, {"a": [1]}), {}, "run must take the parameters a by name: missing .* argument: 'b'"),
+        ((positional, {"a": [1]}), {}, "run must take the parameters a by name: .*'a'"),
+        ((partial(functions.product, 1), GRID), {}, "run must take the parameters a, b by name: .*'a'"),
+        ((max, {"a": [1]}), {}, "run must be a function with known parameters: put it into one of yours"),
+        ((functions.product, {"a": [1]}), {"fixed": 5}, "fixed must be a dict of names to values, got 5"),
+        ((functions.product, {"a": [1]}), {"fixed": []}, r"fixed must be a dict of names to values, got \[\]"),
+        ((functions.product, {"a": [1]}), {"fixed": {2: 1}}, "fixed must be a dict of names to values, got {2: 1}"),
+        (
+            (functions.noisy, {"a": [1]}),
+            {"fixed": {"seed": 1}, "repeats": 2},
+            "fixed must not have a seed if there are",
+        ),
         ((functions.product, {"a": [1]}), {"fixed": {"a": 1}}, "fixed must not have parameters of the design, got a"),
         ((functions.product, GRID), {"repeats": 3}, "run must take a seed if there are repeats"),
         ((functions.noisy, {"a": [1]}), {"repeats": 0}, "repeats must be an integer >= 1"),
         ((functions.product, GRID), {"executor": 3}, "executor must have a method submit"),
         ((functions.product, GRID), {"workers": -1}, "workers must be an integer >= 0"),
+        ((functions.product, GRID), {"workers": 2.5}, "workers must be an integer >= 0, got 2.5"),
         ((functions.product, GRID), {"seed": -1}, "seed must be an integer >= 0"),
         ((functions.product, GRID), {"progress": 1}, "progress must be True or False"),
-        ((functions.of_any_length, {"a": [1, 2]}), {}, "'value' must have the same dimensions and sizes at all points"),
     ],
 )
 def test_bad_arguments_are_refused(arguments, settings, message):
     with pytest.raises((TypeError, ValueError), match=message):
         scan(*arguments, **{**HERE, **settings})
+
+
+def test_integers_of_numpy_are_integers(tmp_path):
+    found = scan(functions.noisy, {"a": [1.0]}, repeats=np.int64(2), seed=np.int64(3), store=tmp_path / "store", **HERE)
+    again = scan(functions.noisy, {"a": [1.0]}, repeats=2, seed=3, store=tmp_path / "store", **HERE)
+    xr.testing.assert_equal(again, found)
+
+
+def test_a_fixed_seed_is_the_seed_of_all_points():
+    found = scan(functions.noisy, {"a": [1.0, 2.0]}, fixed={"seed": 3}, **HERE)
+    assert found.value.values[1] - found.value.values[0] == pytest.approx(1, rel=1e-15)  # one rounding of a sum
 
 
 def test_a_function_that_cannot_be_sent_is_refused_at_once(monkeypatch):
@@ -254,6 +290,25 @@ def test_cost_is_the_time_of_a_point_times_their_number():
     assert (cost.n_points, cost.n_workers) == (300, 2)
     assert cost.seconds == 150 * cost.seconds_per_point > 0
     assert str(Cost(300, 0.01, 2)) == "300 points of 0.01 s on 2 workers: about 00:01"
+
+
+def test_a_point_is_not_divided_among_workers():
+    assert Cost(1, 2.0, 8).seconds == 2
+    assert Cost(9, 2.0, 8).seconds == 4
+    assert Cost(16, 2.0, 8).seconds == 4
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"workers": 2.5}, "workers must be an integer >= 0, got 2.5"),
+        ({"seed": -1}, "seed must be an integer >= 0, got -1"),
+        ({"fixed": 5}, "fixed must be a dict"),
+    ],
+)
+def test_a_cost_has_the_arguments_of_a_scan(settings, message):
+    with pytest.raises((TypeError, ValueError), match=message):
+        scan_cost(functions.noisy, {"a": [1.0]}, **settings)
 
 
 def test_a_cost_cannot_be_had_of_a_point_that_fails():

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from assocmem.bench.measuring import Contender, Table, needs
+from assocmem.bench.measuring import Contender, Table, needs, repeated
 from assocmem.separations import Entmax, KSubsets, Normmax, Separation, Softmax, Sparsemax, associate
 
 __all__ = ["TABLES"]
@@ -112,7 +112,7 @@ def _contender(name: str, dtype: str, prepare: Callable[[np.ndarray, int], Calla
 
     def contender(batch: int, n_steps: int, threads: int) -> Callable:
         run = prepare(scores(batch, dtype), threads)
-        return lambda: [run() for _ in range(n_steps)][-1]
+        return repeated(run, n_steps)
 
     contender.__name__ = contender.__qualname__ = f"{name}_{dtype}"
     return contender
@@ -185,7 +185,7 @@ def _retrieval_contender(name: str, dtype: str, prepare: Callable[[np.ndarray, n
 
     def contender(batch: int, n_steps: int, threads: int) -> Callable:
         run = prepare(*_retrieval_arrays(batch, dtype), threads)
-        return lambda: [run() for _ in range(n_steps)][-1]
+        return repeated(run, n_steps)
 
     contender.__name__ = contender.__qualname__ = f"{name}_retrieval_{dtype}"
     return contender

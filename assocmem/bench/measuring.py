@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-__all__ = ["Table", "blas_rate", "child", "is_installed", "measure", "needs"]
+__all__ = ["Table", "blas_rate", "child", "is_installed", "measure", "needs", "repeated"]
 
 # (batch, n_steps, threads) -> function that does the work once
 Contender = Callable[[int, int, int], Callable[[], object]]
@@ -58,6 +58,17 @@ def needs(package: str) -> Callable[[Contender], Contender]:
         return contender
 
     return mark
+
+
+def repeated(work: Callable[[], object], n_steps: int) -> Callable[[], object]:
+    """A function that does the work so often and returns the last result; earlier ones leave their memory to it."""
+
+    def run():
+        for _ in range(n_steps):
+            result = work()
+        return result
+
+    return run
 
 
 def blas_dgemm(batch: int, n_steps: int, threads: int) -> Callable:

@@ -23,6 +23,7 @@ from assocmem.hierarchy import hierarchical_patterns
 from assocmem.images import digits
 from assocmem.masks import TopScores
 from assocmem.papers.base import Claim, Experiment, Run
+from assocmem.papers.studies.classical_exact import random_signs
 from assocmem.papers.training import kept
 from assocmem.plotting.style import label_panels, make_figure, style
 from assocmem.systems import (
@@ -79,7 +80,7 @@ DENSE = ("cdam", "fenchel_young", "top_scores", "adaptive")
 
 def independent_signs(n_patterns: int, seed: int) -> np.ndarray:
     """Random signs."""
-    return np.where(np.random.default_rng(seed).random((n_patterns, N_UNITS)) < 0.5, -1.0, 1.0)
+    return random_signs(n_patterns, seed, n_units=N_UNITS)
 
 
 def related_signs(n_patterns: int, seed: int) -> np.ndarray:

@@ -26,6 +26,7 @@ from assocmem.analysis.exponential_capacity import exact_retrieval_probability, 
 from assocmem.analysis.proportions import grouped_proportion
 from assocmem.models.fenchel_young import HopfieldFenchelYoung
 from assocmem.papers.base import Claim, Experiment, Run
+from assocmem.papers.studies.exponential_capacity import patterns_of
 from assocmem.plotting import NEUTRAL, label_panels, make_figure, style
 from assocmem.separations import Entmax, Normmax, Separation, Softmax, Sparsemax
 
@@ -102,10 +103,7 @@ _LOOKS = dict(
 )
 
 
-def on_sphere(n_units: int, n_patterns: int, seed: int) -> np.ndarray:
-    """Random patterns (pattern, unit) of norm sqrt(n_units)."""
-    x = np.random.default_rng(seed).standard_normal((n_patterns, n_units))
-    return x * (np.sqrt(n_units) / np.linalg.norm(x, axis=1, keepdims=True))
+on_sphere = partial(patterns_of, "sphere")  # (n_units, n_patterns, seed) -> patterns of norm sqrt(n_units)
 
 
 def noisy(overlap: float, patterns: np.ndarray, seed: int) -> np.ndarray:

@@ -40,6 +40,7 @@ from assocmem.papers.base import Run
 from assocmem.papers.cdam.network import ETA, STEPS, noisy_cues, random_patterns
 from assocmem.papers.fenchel_young import spheres
 from assocmem.papers.fenchel_young.random_networks import on_sphere, worst_directions
+from assocmem.papers.studies.sparse_margin import exactly
 from assocmem.patterns import corrupt, lognormal_patterns
 from assocmem.separations import Sparsemax
 from assocmem.similarities import Similarity, SquaredDistance
@@ -85,11 +86,6 @@ def systems(run: Run) -> list[System]:
     """All curves of a scale; networks with excitation and inhibition, which are trained for minutes, at full size."""
     found = [_nonparametric(), *_fenchel_young(run), *_correlated(run), *_push_pull(run), *_adaptive(run)]
     return found + (_balanced(run) if run.scale == "paper" else [])
-
-
-def exactly(states: np.ndarray, patterns: np.ndarray) -> np.ndarray:
-    """Whether states are patterns."""
-    return np.all(states == patterns, axis=1)
 
 
 # nonparametric
